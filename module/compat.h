@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only place that knows how kernels differ. Kbuild looks for each feature
+ * in the kernel's headers and defines KFTP_HAS_...
+ */
+#ifndef _KFTP_COMPAT_H
+#define _KFTP_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/uio.h>
+#ifdef KFTP_HAS_FILELOCK
+#include <linux/filelock.h>
+#endif
+
+/* Exported by all kernels, declared in a public header only by newer ones */
+#ifndef KFTP_HAS_PATH_LOOKUP
+int vfs_path_lookup(struct dentry *dentry, struct vfsmount *mnt,
+		    const char *name, unsigned int flags, struct path *path);
+#endif
+
+/* Since 6.3 a mount has an idmap where it had a user namespace before */
+#ifdef KFTP_HAS_MNT_IDMAP
+#define kftp_mnt_idmap(mnt)	mnt_idmap(mnt)
+#define old_kftp_idmap		old_mnt_idmap
+#define new_kftp_idmap		new_mnt_idmap
+#else
+#define kftp_mnt_idmap(mnt)	mnt_user_ns(mnt)
+#define old_kftp_idmap		old_mnt_userns
+#define new_kftp_idmap		new_mnt_userns
+#endif
+
+/* Since 6.3 a class's uevent callback gets its device const */
+#ifdef KFTP_HAS_CONST_UEVENT
+#define kftp_uevent_const	const
+#else
+#define kftp_uevent_const
+#endif
+
+/*
+ * vfs_iter_write() takes the file system's freeze protection by itself since
+ * 6.8; splice_file_range() came with the same series.
+ */
+static inline ssize_t kftp_iter_write(struct file *file, struct iov_iter *from,
+				      loff_t *pos)
+{
+#ifdef KFTP_HAS_WRITE_PROTECTS
+	return vfs_iter_write(file, from, pos, 0);
+#else
+	ssize_t n;
+
+	file_start_write(file);
+	n = vfs_iter_write(file, from, pos, 0);
+	file_end_write(file);
+	return n;
+#endif
+}
+
+#endif /* _KFTP_COMPAT_H */

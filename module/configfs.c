@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The configuration of jobs:
+ *
+ *	/sys/kernel/config/kftp/
+ *	└── <job>/		mkdir makes a job, rmdir cancels and forgets it
+ *	    ├── host		and what else KFTP_ATTRIBUTES lists
+ *	    └── ...
+ *
+ * All attributes are shown and stored by the same few functions; what differs
+ * is in their struct kftp_field.
+ */
+#include <linux/capability.h>
+#include <linux/configfs.h>
+#include <linux/inet.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "configfs.h"
+#include "job.h"
+#include "kftp.h"
+#include "sysfs.h"
+#include "value.h"
+
+/**
+ * struct kftp_field - what one attribute is
+ * @show: writes the value to @page
+ * @store: takes a value that the job is free to take; called with its lock held
+ * @act: instead of @store: does what a 1 asks for; called without the lock
+ * @offset: of the value in struct kftp_config
+ * @min: smallest number
+ * @max: largest number, or longest text
+ * @check: further checks of a text that is not empty
+ * @empty: what an empty text does
+ * @initial: shown for a text that is not set
+ */
+struct kftp_field {
+	ssize_t (*show)(const struct kftp_field *field, const void *value,
+			char *page);
+	int (*store)(const struct kftp_field *field, void *value,
+		     const char *page, size_t count);
+	int (*act)(struct kftp_job *job);
+	size_t offset;
+	u64 min;
+	u64 max;
+	int (*check)(const char *text);
+	enum { EMPTY_UNSETS, EMPTY_IS_REFUSED, EMPTY_IS_A_VALUE } empty;
+	const char *initial;
+};
+
+static struct kftp_job *to_job(struct config_item *item)
+{
+	return container_of(item, struct kftp_job, item);
+}
+
+static ssize_t text_show(const struct kftp_field *field, const void *value,
+			 char *page)
+{
+	const char *text = *(char *const *)value ?: field->initial;
+
+	return sysfs_emit(page, "%s\n", text ?: "");
+}
+
+static int text_store(const struct kftp_field *field, void *value,
+		      const char *page, size_t count)
+{
+	int len = kftp_value_text(page, count, field->max);
+	char *text = NULL;
+	char **old = value;
+	int err;
+
+	if (len < 0)
+		return len;
+	if (!len && field->empty == EMPTY_IS_REFUSED)
+		return -EINVAL;
+	if (len || field->empty == EMPTY_IS_A_VALUE) {
+		text = kmemdup_nul(page, len, GFP_KERNEL);
+		if (!text)
+			return -ENOMEM;
+	}
+	err = len && field->check ? field->check(text) : 0;
+	if (err)
+		swap(*old, text);
+	kfree_sensitive(*old);
+	*old = text;
+	return err;
+}
+
+static ssize_t number_show(const struct kftp_field *field, const void *value,
+			   char *page)
+{
+	return sysfs_emit(page, "%llu\n", *(const u64 *)value);
+}
+
+static int number_store(const struct kftp_field *field, void *value,
+			const char *page, size_t count)
+{
+	return kftp_value_number(page, count, field->min, field->max, value);
+}
+
+static const char *const direction_names[] = {
+	[KFTP_GET]	= "get",
+	[KFTP_PUT]	= "put",
+	[KFTP_APPEND]	= "append",
+};
+
+static ssize_t direction_show(const struct kftp_field *field, const void *value,
+			      char *page)
+{
+	return sysfs_emit(page, "%s\n", direction_names[*(const u64 *)value]);
+}
+
+static int direction_store(const struct kftp_field *field, void *value,
+			   const char *page, size_t count)
+{
+	int len = kftp_value_text(page, count, field->max);
+	u64 i;
+
+	for (i = 0; i < ARRAY_SIZE(direction_names); i++) {
+		if (len == strlen(direction_names[i]) &&
+		    !memcmp(page, direction_names[i], len)) {
+			*(u64 *)value = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* Scopes name interfaces of the caller's namespace: start looks them up */
+static int host_check(const char *host)
+{
+	u8 addr[sizeof(struct in6_addr)];
+	int kind = kftp_value_host(host, strlen(host));
+
+	switch (kind) {
+	case KFTP_HOST_IPV4:
+		return in4_pton(host, -1, addr, -1, NULL) ? 0 : -EINVAL;
+	case KFTP_HOST_IPV6:
+		return in6_pton(host, -1, addr, '%', NULL) ? 0 : -EINVAL;
+	case KFTP_HOST_NAME:
+		return 0;
+	default:
+		return kind;
+	}
+}
+
+static int start_act(struct kftp_job *job)
+{
+	/* no rmdir while a store runs: the directory and its inode are there */
+	return kftp_job_start(job, d_inode(job->item.ci_dentry));
+}
+
+static ssize_t field_show(struct config_item *item,
+			  const struct kftp_field *field, char *page)
+{
+	struct kftp_job *job = to_job(item);
+	ssize_t len;
+
+	mutex_lock(&job->lock);
+	len = field->show(field, (void *)&job->config + field->offset, page);
+	mutex_unlock(&job->lock);
+	return len;
+}
+
+static ssize_t field_store(struct config_item *item,
+			   const struct kftp_field *field, const char *page,
+			   size_t count)
+{
+	struct kftp_job *job = to_job(item);
+	u64 one;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+
+	if (field->act) {
+		err = kftp_value_number(page, count, 1, 1, &one) ?:
+		      field->act(job);
+		return err ?: count;
+	}
+
+	mutex_lock(&job->lock);
+	if (kftp_job_busy(job))
+		err = -EBUSY;
+	else
+		err = field->store(field, (void *)&job->config + field->offset,
+				   page, count);
+	mutex_unlock(&job->lock);
+	return err ?: count;
+}
+
+/*
+ * The attributes: name, mode, and the members of struct kftp_field. From this
+ * list come their functions, their struct configfs_attribute and their array.
+ */
+#define KFTP_ATTRIBUTES(X)						\
+	X(host, 0600, TEXT(host, KFTP_HOST_MAX), .check = host_check)	\
+	X(port, 0600, NUMBER(port, 1, KFTP_PORT_MAX))			\
+	X(user, 0600, TEXT(user, KFTP_USER_MAX),			\
+	  .empty = EMPTY_IS_REFUSED, .initial = KFTP_USER_DEFAULT)	\
+	X(pass, 0200, TEXT(pass, KFTP_PASS_MAX),			\
+	  .empty = EMPTY_IS_A_VALUE)					\
+	X(src, 0600, TEXT(src, KFTP_PATH_MAX))				\
+	X(dst, 0600, TEXT(dst, KFTP_PATH_MAX))				\
+	X(direction, 0600, .show = direction_show,			\
+	  .store = direction_store, .max = KFTP_VALUE_CUT,		\
+	  .offset = offsetof(struct kftp_config, direction))		\
+	X(timeout_sec, 0600, NUMBER(timeout_sec, 1, KFTP_TIMEOUT_MAX))	\
+	X(deadline_sec, 0600, NUMBER(deadline_sec, 0, KFTP_DEADLINE_MAX)) \
+	X(port_min, 0600, NUMBER(port_min, 0, KFTP_PORT_MAX))		\
+	X(port_max, 0600, NUMBER(port_max, 0, KFTP_PORT_MAX))		\
+	X(max_size, 0600, NUMBER(max_size, 0, KFTP_SIZE_MAX))		\
+	X(start, 0200, .act = start_act)				\
+	X(cancel, 0200, .act = kftp_job_cancel)
+
+#define TEXT(_member, _max)						\
+	.show = text_show, .store = text_store, .max = (_max),		\
+	.offset = offsetof(struct kftp_config, _member)
+
+#define NUMBER(_member, _min, _max)					\
+	.show = number_show, .store = number_store,			\
+	.min = (_min), .max = (_max),					\
+	.offset = offsetof(struct kftp_config, _member)
+
+/*
+ * configfs does not wipe the page that it hands over. It may hold a password,
+ * here or, by somebody's slip, in any attribute.
+ */
+#define KFTP_DEFINE(_name, _mode, ...)					\
+static const struct kftp_field kftp_field_##_name = { __VA_ARGS__ };	\
+									\
+static ssize_t kftp_##_name##_show(struct config_item *item, char *page) \
+{									\
+	return field_show(item, &kftp_field_##_name, page);		\
+}									\
+									\
+static ssize_t kftp_##_name##_store(struct config_item *item,		\
+				    const char *page, size_t count)	\
+{									\
+	ssize_t ret = field_store(item, &kftp_field_##_name, page, count); \
+									\
+	memzero_explicit((char *)page, count);				\
+	return ret;							\
+}									\
+									\
+static struct configfs_attribute kftp_attr_##_name = {			\
+	.ca_name = __stringify(_name),					\
+	.ca_mode = (_mode),						\
+	.ca_owner = THIS_MODULE,					\
+	.show = (_mode) & 0400 ? kftp_##_name##_show : NULL,		\
+	.store = kftp_##_name##_store,					\
+};
+
+#define KFTP_REFER(_name, ...) &kftp_attr_##_name,
+
+KFTP_ATTRIBUTES(KFTP_DEFINE)
+
+static struct configfs_attribute *kftp_job_attrs[] = {
+	KFTP_ATTRIBUTES(KFTP_REFER)
+	NULL,
+};
+
+static void kftp_job_release(struct config_item *item)
+{
+	put_device(&to_job(item)->dev);
+}
+
+static struct configfs_item_operations kftp_job_ops = {
+	.release = kftp_job_release,
+};
+
+static const struct config_item_type kftp_job_type = {
+	.ct_item_ops = &kftp_job_ops,
+	.ct_attrs = kftp_job_attrs,
+	.ct_owner = THIS_MODULE,
+};
+
+static struct config_item *kftp_make_item(struct config_group *group,
+					  const char *name)
+{
+	struct kftp_job *job;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return ERR_PTR(-EPERM);
+	if (!kftp_value_job_name(name))
+		return ERR_PTR(-EINVAL);
+
+	job = kftp_job_create();
+	if (!job)
+		return ERR_PTR(-ENOMEM);
+	config_item_init_type_name(&job->item, name, &kftp_job_type);
+	err = kftp_sysfs_add(job, name);
+	if (err) {
+		config_item_put(&job->item);
+		return ERR_PTR(err);
+	}
+	return &job->item;
+}
+
+static void kftp_drop_item(struct config_group *group, struct config_item *item)
+{
+	struct kftp_job *job = to_job(item);
+
+	kftp_job_remove(job);
+	kftp_sysfs_remove(job);
+	config_item_put(item);
+}
+
+static struct configfs_group_operations kftp_group_ops = {
+	.make_item = kftp_make_item,
+	.drop_item = kftp_drop_item,
+};
+
+static const struct config_item_type kftp_group_type = {
+	.ct_group_ops = &kftp_group_ops,
+	.ct_owner = THIS_MODULE,
+};
+
+static struct configfs_subsystem kftp_subsystem = {
+	.su_group = {
+		.cg_item = {
+			.ci_namebuf = KFTP_NAME,
+			.ci_type = &kftp_group_type,
+		},
+	},
+};
+
+/**
+ * kftp_configfs_init - make the directory of jobs appear
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_configfs_init(void)
+{
+	config_group_init(&kftp_subsystem.su_group);
+	mutex_init(&kftp_subsystem.su_mutex);
+	return configfs_register_subsystem(&kftp_subsystem);
+}
+
+/**
+ * kftp_configfs_exit - make it go; it is empty, as each job holds the module
+ */
+void kftp_configfs_exit(void)
+{
+	configfs_unregister_subsystem(&kftp_subsystem);
+	mutex_destroy(&kftp_subsystem.su_mutex);
+}

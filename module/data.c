@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The data connection of active mode, RFC 959 section 3.2: the server connects
+ * to us, and its bytes go to the sink.
+ *
+ * They are not copied on the way: the pages that the network received them in
+ * are handed to the file system by reference. Writing happens outside of the
+ * socket's lock, so that acknowledgements go out meanwhile.
+ */
+#include <linux/mm.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "data.h"
+
+/* Returns how many bytes of the page were taken, 0 if the batch is full */
+static size_t batch_add(struct kftp_batch *batch, struct page *page,
+			size_t offset, size_t len)
+{
+	struct page *head = compound_head(page);
+	struct bio_vec *last = NULL;
+	size_t pins = page_size(head);
+
+	if (batch->nr)
+		last = &batch->pieces[batch->nr - 1];
+	len = min_t(size_t, len, KFTP_BATCH_BYTES - batch->bytes);
+	if (!len)
+		return 0;
+
+	if (last && last->bv_page == page &&
+	    last->bv_offset + last->bv_len == offset) {
+		last->bv_len += len;
+		batch->bytes += len;
+		return len;
+	}
+	if (last && compound_head(last->bv_page) == head)
+		pins = 0;
+	/* small pieces of large pages keep more memory than they carry */
+	if (batch->nr == KFTP_BATCH_PIECES ||
+	    (batch->nr && batch->pinned + pins > 2 * KFTP_BATCH_BYTES))
+		return 0;
+
+	get_page(page);
+	batch->pieces[batch->nr++] = (struct bio_vec) {
+		.bv_page = page,
+		.bv_offset = offset,
+		.bv_len = len,
+	};
+	batch->bytes += len;
+	batch->pinned += pins;
+	return len;
+}
+
+/* Bytes in the skb's head have no page that we could keep */
+static int batch_copy(struct kftp_batch *batch, struct sk_buff *skb,
+		      size_t offset, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len && batch->copied < KFTP_BATCH_COPIES * PAGE_SIZE) {
+		struct page **page = &batch->copies[batch->copied / PAGE_SIZE];
+		size_t at = offset_in_page(batch->copied);
+		size_t n = min(len - done, PAGE_SIZE - at);
+
+		if (!*page)
+			*page = alloc_page(GFP_KERNEL);
+		if (!*page)
+			return done ?: -ENOMEM;
+		n = batch_add(batch, *page, at, n);
+		if (!n)
+			break;
+		/* in the head, so this cannot fail */
+		skb_copy_bits(skb, offset + done, page_address(*page) + at, n);
+		batch->copied += n;
+		done += n;
+	}
+	return done;
+}
+
+static int batch_add_skb(struct kftp_batch *batch, struct sk_buff *skb,
+			 size_t offset, size_t len)
+{
+	size_t start = skb_headlen(skb);
+	struct sk_buff *part;
+	size_t done = 0, n;
+	int i, taken;
+
+	if (offset < start) {
+		n = min(len, start - offset);
+		taken = batch_copy(batch, skb, offset, n);
+		if (taken < 0)
+			return taken;
+		done = taken;
+		if (done < n)
+			return done;
+	}
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags && done < len; i++) {
+		skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		size_t skip = offset + done - start;
+
+		start += skb_frag_size(frag);
+		if (skip >= skb_frag_size(frag))
+			continue;
+		/* device memory, which a server cannot choose for us */
+		if (!skb_frag_page(frag))
+			return done ?: -EFAULT;
+		n = min_t(size_t, len - done, skb_frag_size(frag) - skip);
+		taken = batch_add(batch, skb_frag_page(frag),
+				  skb_frag_off(frag) + skip, n);
+		done += taken;
+		if (taken < n)
+			return done;
+	}
+
+	skb_walk_frags(skb, part) {
+		size_t skip = offset + done - start;
+
+		if (done == len)
+			break;
+		start += part->len;
+		if (skip >= part->len)
+			continue;
+		n = min_t(size_t, len - done, part->len - skip);
+		taken = batch_add_skb(batch, part, skip, n);
+		if (taken < 0)
+			return done ?: taken;
+		done += taken;
+		if (taken < n)
+			break;
+	}
+	return done;
+}
+
+static int data_actor(read_descriptor_t *desc, struct sk_buff *skb,
+		      unsigned int offset, size_t len)
+{
+	return batch_add_skb(desc->arg.data, skb, offset, len);
+}
+
+static void batch_empty(struct kftp_batch *batch)
+{
+	while (batch->nr)
+		put_page(batch->pieces[--batch->nr].bv_page);
+	batch->bytes = 0;
+	batch->pinned = 0;
+	batch->copied = 0;
+}
+
+/* Nothing came out of the socket, whose lock is held: why? */
+static int data_end(struct sock *sk)
+{
+	int err;
+
+	/* only a FIN is an end; whatever tore it down after that is no matter */
+	if (sock_flag(sk, SOCK_DONE))
+		return 0;
+	err = sock_error(sk);
+	if (err)
+		return err;
+	if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE)
+		return -ECONNRESET;
+	/* urgent data have no meaning here, and would never be passed */
+	if (tcp_sk(sk)->urg_data)
+		return -EPROTO;
+	return -EAGAIN;
+}
+
+/**
+ * kftp_data_accept - take the server's connection, if it is there
+ * @data: with a listener and the server's address
+ *
+ * Anybody may connect to a port that listens (RFC 2577 section 4), so what
+ * does not come from the server is closed. The first that does is kept, and
+ * the listener closed.
+ *
+ * Return: 0 if @data has its connection now, -EAGAIN if not yet, or another
+ * negative errno.
+ */
+int kftp_data_accept(struct kftp_data *data)
+{
+	int err;
+
+	do {
+		err = kftp_wait_check(data->listener.wait);
+		if (err)
+			return err;
+		err = kftp_sock_accept(&data->listener, &data->conn,
+				       &data->peer);
+		if (!err && kftp_addr_same_host(&data->peer, &data->server)) {
+			kftp_sock_close(&data->listener);
+			kftp_wait_progress(data->conn.wait);
+			return 0;
+		}
+		if (!err) {
+			kftp_sock_close(&data->conn);
+			data->strangers++;
+		}
+		/* -ENOTCONN: it came and went */
+	} while (!err || err == -ENOTCONN);
+	return err;
+}
+
+/**
+ * kftp_data_pump - move bytes that are there from the server to the sink
+ * @data: with a connection
+ * @sink: an open sink
+ *
+ * The one place where bytes pass: a receive side that fills a batch, and a
+ * sink side that writes it.
+ *
+ * Return: how many bytes, 0 at the end of the stream, -EAGAIN if none is
+ * there, or another negative errno.
+ */
+ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink)
+{
+	struct sock *sk = data->conn.sock->sk;
+	struct kftp_batch *batch = &data->batch;
+	read_descriptor_t desc = { .arg.data = batch, .count = 1 };
+	struct iov_iter from;
+	int n, err;
+
+	lock_sock(sk);
+	n = tcp_read_sock(sk, &desc, data_actor);
+	if (!n)
+		n = data_end(sk);
+	release_sock(sk);
+	if (n <= 0)
+		return n;
+
+	kftp_wait_progress(data->conn.wait);
+	iov_iter_bvec(&from, ITER_SOURCE, batch->pieces, batch->nr,
+		      batch->bytes);
+	err = kftp_sink_write(sink, &from);
+	batch_empty(batch);
+	return err ?: n;
+}
+
+/**
+ * kftp_data_close - be done with the data connection
+ * @data: in whatever state
+ */
+void kftp_data_close(struct kftp_data *data)
+{
+	int i;
+
+	kftp_sock_close(&data->conn);
+	kftp_sock_close(&data->listener);
+	batch_empty(&data->batch);
+	for (i = 0; i < KFTP_BATCH_COPIES; i++)
+		if (data->batch.copies[i])
+			__free_page(data->batch.copies[i]);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The data connection: listen, accept, check the peer, pump */
+#ifndef _KFTP_DATA_H
+#define _KFTP_DATA_H
+
+#include <linux/bvec.h>
+
+#include "net.h"
+#include "sink.h"
+
+/* Bytes taken from the socket in one go, and in how many pieces */
+#define KFTP_BATCH_BYTES	(256 * 1024)
+#define KFTP_BATCH_PIECES	256
+
+/* Pages for bytes that cannot be passed on by reference */
+#define KFTP_BATCH_COPIES	16
+
+/**
+ * struct kftp_batch - bytes on their way from the socket to the file
+ * @pieces: where they are; a reference on each page
+ * @nr: how many pieces
+ * @bytes: in all of them
+ * @pinned: memory that these references keep from being freed, at most
+ * @copies: pages of our own, for what has no page to refer to
+ * @copied: bytes in @copies; in use until the batch is empty
+ */
+struct kftp_batch {
+	struct bio_vec pieces[KFTP_BATCH_PIECES];
+	unsigned int nr;
+	size_t bytes;
+	size_t pinned;
+	struct page *copies[KFTP_BATCH_COPIES];
+	size_t copied;
+};
+
+/**
+ * struct kftp_data - a data connection
+ * @listener: until the server has connected
+ * @conn: after that
+ * @server: whose connection is taken; the port does not matter
+ * @peer: the other end of @conn
+ * @strangers: connections closed because they came from somewhere else
+ * @batch: on its way
+ */
+struct kftp_data {
+	struct kftp_sock listener;
+	struct kftp_sock conn;
+	struct kftp_addr server;
+	struct kftp_addr peer;
+	unsigned int strangers;
+	struct kftp_batch batch;
+};
+
+int kftp_data_accept(struct kftp_data *data);
+ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink);
+void kftp_data_close(struct kftp_data *data);
+
+#endif /* _KFTP_DATA_H */

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A job and its runs: from start, through the queue and the session, to the end.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cred.h>
+#include <linux/nsproxy.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <net/net_namespace.h>
+
+#include "job.h"
+#include "value.h"
+
+/* How many runs may be active; a module parameter */
+unsigned int kftp_max_active = KFTP_MAX_ACTIVE_DEFAULT;
+
+/*
+ * Runs that wait for their turn, in the order they were started, and how many
+ * have theirs. The lock protects both, and the membership of a run.
+ */
+static LIST_HEAD(kftp_queue);
+static unsigned int kftp_active;
+static DEFINE_SPINLOCK(kftp_queue_lock);
+
+static struct workqueue_struct *kftp_wq;
+
+static void queue_expire(struct work_struct *work);
+static DECLARE_DELAYED_WORK(kftp_queue_expire, queue_expire);
+
+/**
+ * kftp_queue_kick - let runs begin, as many as may be active
+ *
+ * Context: process.
+ */
+void kftp_queue_kick(void)
+{
+	struct kftp_run *run;
+
+	spin_lock(&kftp_queue_lock);
+	while (kftp_active < READ_ONCE(kftp_max_active) &&
+	       !list_empty(&kftp_queue)) {
+		run = list_first_entry(&kftp_queue, struct kftp_run, queued);
+		list_del_init(&run->queued);
+		run->counted = true;
+		kftp_active++;
+		queue_work(kftp_wq, &run->work);
+	}
+	spin_unlock(&kftp_queue_lock);
+}
+
+/* A run that has to end without its turn: its work only tidies up */
+static bool queue_withdraw(struct kftp_run *run)
+{
+	lockdep_assert_held(&kftp_queue_lock);
+	if (list_empty(&run->queued))
+		return false;
+	list_del_init(&run->queued);
+	queue_work(kftp_wq, &run->work);
+	return true;
+}
+
+/* Deadlines count from start: end what has waited too long, come back in time */
+static void queue_expire(struct work_struct *work)
+{
+	u64 now = get_jiffies_64();
+	struct kftp_run *run, *next;
+	u64 first = U64_MAX;
+
+	spin_lock(&kftp_queue_lock);
+	list_for_each_entry_safe(run, next, &kftp_queue, queued) {
+		u64 deadline = run->session.wait.deadline;
+
+		if (deadline <= now)
+			queue_withdraw(run);
+		else
+			first = min(first, deadline);
+	}
+	spin_unlock(&kftp_queue_lock);
+
+	if (first != U64_MAX)
+		mod_delayed_work(kftp_wq, &kftp_queue_expire,
+				 min_t(u64, first - now, MAX_JIFFY_OFFSET));
+}
+
+static void queue_add(struct kftp_run *run)
+{
+	spin_lock(&kftp_queue_lock);
+	list_add_tail(&run->queued, &kftp_queue);
+	spin_unlock(&kftp_queue_lock);
+	kftp_queue_kick();
+}
+
+static void queue_done(struct kftp_run *run)
+{
+	spin_lock(&kftp_queue_lock);
+	if (run->counted)
+		kftp_active--;
+	spin_unlock(&kftp_queue_lock);
+	kftp_queue_kick();
+}
+
+/**
+ * kftp_job_busy - is there anything that the job's attributes must not change?
+ * @job: a job
+ *
+ * Return: true from the beginning of a start to the end of its run.
+ */
+bool kftp_job_busy(struct kftp_job *job)
+{
+	return READ_ONCE(job->starting) || kftp_state_busy(&job->state);
+}
+
+static void job_forget_pass(struct kftp_job *job)
+{
+	kfree_sensitive(job->config.pass);
+	job->config.pass = NULL;
+}
+
+/* Wake who polls; tell udev too if @event */
+static void job_notify(struct kftp_job *job, bool event)
+{
+	lockdep_assert_held(&job->lock);
+	if (job->removed)
+		return;
+	kernfs_notify(job->status_node);
+	if (event)
+		kobject_uevent(&job->dev.kobj, KOBJ_CHANGE);
+}
+
+static void job_log(struct kftp_job *job, const struct kftp_session *session)
+{
+	const struct kftp_state *state = &job->state;
+	const char *name = dev_name(&job->dev);
+	const char *phase = kftp_phase_names[state->phase];
+	char error[16];
+
+	switch (state->status) {
+	case KFTP_DONE:
+		pr_info("%s: done, %llu bytes in %lld ms, directory sync: %s, strangers: %u\n",
+			name, state->bytes,
+			ktime_ms_delta(state->ended, state->started),
+			kftp_state_error(session->sink.dir_error, error,
+					 sizeof(error)),
+			session->strangers);
+		break;
+	case KFTP_CANCELLED:
+		pr_info("%s: cancelled, phase %s\n", name, phase);
+		break;
+	default:
+		pr_warn("%s: failed: %s, phase %s, last reply %d, strangers: %u\n",
+			name,
+			kftp_state_error(state->error, error, sizeof(error)),
+			phase, state->reply_code, session->strangers);
+	}
+}
+
+static void job_ended(struct kftp_job *job, const struct kftp_session *session,
+		      int err)
+{
+	mutex_lock(&job->lock);
+	job->run = NULL;
+	if (job->removed)
+		job_forget_pass(job);
+	kftp_state_ended(&job->state, err);
+	job_log(job, session);
+	job_notify(job, true);
+	wake_up_all(&job->ended);
+	mutex_unlock(&job->lock);
+}
+
+static void run_free(struct kftp_run *run)
+{
+	put_net_track(run->session.net, &run->net_tracker);
+	put_cred(run->cred);
+	put_device(&run->job->dev);
+	kfree(run);
+}
+
+static void run_work(struct work_struct *work)
+{
+	struct kftp_run *run = container_of(work, struct kftp_run, work);
+	struct kftp_session *session = &run->session;
+	struct kftp_job *job = run->job;
+	const struct cred *old;
+	int err;
+
+	if (run->counted) {
+		kftp_state_running(&job->state);
+		mutex_lock(&job->lock);
+		job_notify(job, false);
+		mutex_unlock(&job->lock);
+	}
+	/* waiting in the queue was no stall */
+	kftp_wait_progress(&session->wait);
+
+	old = override_creds(run->cred);
+	err = kftp_session_run(session);
+	kftp_sink_close(&session->sink);
+	revert_creds(old);
+
+	/* all is closed and gone by now: say so */
+	job_ended(job, session, err);
+	queue_done(run);
+	run_free(run);
+}
+
+/* In the caller's context: what is wrong with the local side is seen here */
+static struct kftp_run *run_create(struct kftp_job *job, struct inode *dir)
+{
+	const struct kftp_config *config = &job->config;
+	struct kftp_session *session;
+	struct kftp_run *run;
+	int err;
+
+	run = kzalloc(sizeof(*run), GFP_KERNEL);
+	if (!run)
+		return ERR_PTR(-ENOMEM);
+	INIT_WORK(&run->work, run_work);
+	INIT_LIST_HEAD(&run->queued);
+	run->job = job;
+	get_device(&job->dev);
+	run->cred = get_current_cred();
+	session = &run->session;
+	session->config = config;
+	session->state = &job->state;
+	session->net = get_net_track(current->nsproxy->net_ns,
+				     &run->net_tracker, GFP_KERNEL);
+	kftp_wait_init(&session->wait, config->timeout_sec,
+		       config->deadline_sec);
+
+	if (kftp_value_host(config->host, strlen(config->host)) != KFTP_HOST_NAME)
+		err = kftp_net_literal(session->net, config->host, config->port,
+				       &session->server);
+	else	/* the resolver is that of the first namespace */
+		err = net_eq(session->net, &init_net) ? 0 : -EOPNOTSUPP;
+	if (!err)
+		err = kftp_sink_open(&session->sink, &session->wait,
+				     config->dst, dir);
+	if (err) {
+		run_free(run);
+		return ERR_PTR(err);
+	}
+	return run;
+}
+
+static int job_check(const struct kftp_config *config)
+{
+	if (!config->host || !config->src || !config->dst)
+		return -ENODATA;
+	if (config->port_min > config->port_max)
+		return -EINVAL;
+	if (config->direction != KFTP_GET)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/**
+ * kftp_job_start - check, capture the caller's context, queue
+ * @job: a job
+ * @dir: its configfs directory
+ *
+ * Context: the caller's, inside a configfs store; may block on the destination's
+ * file system.
+ *
+ * Return: 0, -EBUSY if the job is queued or running, or another negative errno;
+ * then nothing has changed.
+ */
+int kftp_job_start(struct kftp_job *job, struct inode *dir)
+{
+	struct kftp_run *run;
+	int err;
+
+	mutex_lock(&job->lock);
+	err = kftp_job_busy(job) ? -EBUSY : job_check(&job->config);
+	if (!err)
+		WRITE_ONCE(job->starting, true);
+	mutex_unlock(&job->lock);
+	if (err)
+		return err;
+
+	run = run_create(job, dir);
+
+	mutex_lock(&job->lock);
+	if (!IS_ERR(run)) {
+		job->run = run;
+		kftp_state_queued(&job->state);
+		job_notify(job, true);
+	}
+	WRITE_ONCE(job->starting, false);
+	if (!IS_ERR(run))
+		queue_add(run);
+	mutex_unlock(&job->lock);
+
+	if (IS_ERR(run))
+		return PTR_ERR(run);
+	if (job->config.deadline_sec)
+		mod_delayed_work(kftp_wq, &kftp_queue_expire, 0);
+	return 0;
+}
+
+/* True if the run was queued, and so has nothing to wind down but its file */
+static bool job_cancel(struct kftp_job *job)
+{
+	bool queued;
+
+	lockdep_assert_held(&job->lock);
+	if (!job->run)
+		return false;
+	kftp_wait_cancel(&job->run->session.wait);
+	spin_lock(&kftp_queue_lock);
+	queued = queue_withdraw(job->run);
+	spin_unlock(&kftp_queue_lock);
+	return queued;
+}
+
+/**
+ * kftp_job_cancel - stop the job, if it is queued or running
+ * @job: a job
+ *
+ * A queued job has ended on return, a running one will soon.
+ *
+ * Return: 0, or -ERESTARTSYS if the caller was killed.
+ */
+int kftp_job_cancel(struct kftp_job *job)
+{
+	bool queued;
+
+	mutex_lock(&job->lock);
+	queued = job_cancel(job);
+	mutex_unlock(&job->lock);
+	return queued ? wait_event_killable(job->ended, !kftp_job_busy(job)) : 0;
+}
+
+/**
+ * kftp_job_remove - the job's directory goes: stop the job, wait for nothing
+ * @job: a job
+ *
+ * No uevent follows on return. The password is wiped, by the run if there is
+ * one.
+ *
+ * Context: under the configfs subsystem's mutex.
+ */
+void kftp_job_remove(struct kftp_job *job)
+{
+	mutex_lock(&job->lock);
+	job->removed = true;
+	job_cancel(job);
+	if (!job->run)
+		job_forget_pass(job);
+	mutex_unlock(&job->lock);
+}
+
+/**
+ * kftp_job_create - make a job that was told nothing yet
+ *
+ * Return: the job, to be given a device, or NULL.
+ */
+struct kftp_job *kftp_job_create(void)
+{
+	struct kftp_job *job;
+
+	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	if (!job)
+		return NULL;
+	mutex_init(&job->lock);
+	init_waitqueue_head(&job->ended);
+	kftp_state_init(&job->state);
+	job->config.port = KFTP_PORT_DEFAULT;
+	job->config.timeout_sec = KFTP_TIMEOUT_DEFAULT;
+	return job;
+}
+
+/**
+ * kftp_job_free - free a job that nobody refers to any more
+ * @job: a job
+ */
+void kftp_job_free(struct kftp_job *job)
+{
+	job_forget_pass(job);
+	kfree(job->config.host);
+	kfree(job->config.user);
+	kfree(job->config.src);
+	kfree(job->config.dst);
+	kftp_state_free(&job->state);
+	kernfs_put(job->status_node);
+	kfree(job);
+}
+
+/**
+ * kftp_job_init - set up for runs
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kftp_job_init(void)
+{
+	kftp_wq = alloc_workqueue(KFTP_NAME, WQ_UNBOUND | WQ_SYSFS,
+				  KFTP_MAX_ACTIVE_LIMIT);
+	return kftp_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * kftp_job_exit - wait for the runs of removed jobs to end
+ *
+ * All directories are gone, so all runs are cancelled and none is queued.
+ */
+void kftp_job_exit(void)
+{
+	cancel_delayed_work_sync(&kftp_queue_expire);
+	destroy_workqueue(kftp_wq);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kftp: files over FTP, moved from inside the kernel.
+ *
+ * A directory in configfs is a job, its state is in sysfs, a work item runs its
+ * session. This file puts the parts together.
+ */
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+
+#include "configfs.h"
+#include "job.h"
+#include "net.h"
+#include "sink.h"
+#include "sysfs.h"
+
+static int max_active_set(const char *val, const struct kernel_param *kp)
+{
+	int err = param_set_uint_minmax(val, kp, 1, KFTP_MAX_ACTIVE_LIMIT);
+
+	if (!err)
+		kftp_queue_kick();
+	return err;
+}
+
+static const struct kernel_param_ops max_active_ops = {
+	.set = max_active_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(max_active, &max_active_ops, &kftp_max_active, 0644);
+MODULE_PARM_DESC(max_active, "How many jobs run at once, the rest wait (1-512, default 8)");
+
+static int __init kftp_init(void)
+{
+	int err;
+
+	err = kftp_net_init();
+	if (err)
+		return err;
+	err = kftp_sink_init();
+	if (err)
+		goto net;
+	err = kftp_job_init();
+	if (err)
+		goto sink;
+	err = kftp_sysfs_init();
+	if (err)
+		goto job;
+	err = kftp_configfs_init();
+	if (err)
+		goto sysfs;
+	return 0;
+
+sysfs:
+	kftp_sysfs_exit();
+job:
+	kftp_job_exit();
+sink:
+	kftp_sink_exit();
+net:
+	kftp_net_exit();
+	return err;
+}
+
+/* Nobody gets here while a job's directory exists: configfs holds the module */
+static void __exit kftp_exit(void)
+{
+	kftp_configfs_exit();
+	kftp_job_exit();
+	kftp_sysfs_exit();
+	kftp_sink_exit();
+	kftp_net_exit();
+}
+
+module_init(kftp_init);
+module_exit(kftp_exit);
+
+MODULE_AUTHOR("The kftp authors");
+MODULE_DESCRIPTION("FTP transfers from inside the kernel");
+MODULE_LICENSE("GPL");

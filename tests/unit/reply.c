@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tests of module/reply.c */
+#include "unit.h"
+#include "reply.h"
+
+struct result {
+	int ret;
+	bool complete;
+	struct kftp_reply reply;
+};
+
+/*
+ * Feed @len bytes in segments of @first and then @rest bytes. Each goes into a
+ * block of just its size, so that ASan sees a read beyond it.
+ */
+static struct result feed(const char *bytes, size_t len, size_t first,
+			  size_t rest)
+{
+	struct result r = {};
+	size_t pos = 0, n = first;
+
+	kftp_reply_init(&r.reply);
+	while (pos < len && r.ret >= 0 && !r.complete) {
+		char *segment;
+
+		if (n > len - pos)
+			n = len - pos;
+		segment = malloc(n ? n : 1);
+		memcpy(segment, bytes + pos, n);
+		r.ret = kftp_reply_feed(&r.reply, segment, n, &r.complete);
+		free(segment);
+		if (r.ret >= 0) {
+			assert_true((size_t)r.ret <= n);
+			assert_true(r.complete || (size_t)r.ret == n);
+			pos += r.ret;
+		}
+		n = rest;
+	}
+	if (r.ret >= 0)
+		r.ret = pos;
+	return r;
+}
+
+struct row {
+	const char *what;
+	const char *bytes;
+	int code;		/* 0: incomplete, -EPROTO: malformed */
+	const char *text;
+	size_t left;		/* bytes that belong to the next reply */
+};
+
+static const struct row rows[] = {
+	{ "a plain reply", "220 hello\r\n", 220, "hello" },
+	{ "no text", "226 \r\n", 226, "" },
+	{ "no text and no space", "226\r\n", 226, "" },
+	{ "a bare LF", "331 name ok\n", 331, "name ok" },
+	{ "a CR that ends nothing", "200 a\rb\r\n", 200, "a\rb" },
+	{ "two CRs at the end", "200 a\r\r\n", 200, "a\r" },
+	{ "a preliminary reply", "150 (12 bytes)\r\n", 150, "(12 bytes)" },
+	{ "two replies in one segment", "150 a\r\n226 b\r\n", 150, "a", 7 },
+	{ "a multi-line reply", "230-one\r\n230 two\r\n", 230, "one\ntwo" },
+	{ "lines between", "230-one\r\nmiddle\r\n230 two\r\n", 230,
+	  "one\nmiddle\ntwo" },
+	{ "an inner line that looks like another reply",
+	  "220-a\r\n226 no\r\n220 b\r\n", 220, "a\n226 no\nb" },
+	{ "an inner line with a space before the code",
+	  "220-a\r\n 220 x\r\n220 b\r\n", 220, "a\n 220 x\nb" },
+	{ "an inner line with the code and a dash",
+	  "220-a\r\n220-x\r\n220 b\r\n", 220, "a\n220-x\nb" },
+	{ "an inner line with the code alone",
+	  "220-a\r\n220\r\n220 b\r\n", 220, "a\n220\nb" },
+	{ "an inner line with the code and a digit",
+	  "220-a\r\n2201 x\r\n220 b\r\n", 220, "a\n2201 x\nb" },
+	{ "empty and short inner lines", "220-a\r\n\r\nxy\r\n220 b\r\n", 220,
+	  "a\n\nxy\nb" },
+	{ "a multi-line reply that goes on", "220-a\r\n221 b\r\n", 0, NULL },
+	{ "telnet bytes are text", "220 \xff\xfbhi\r\n", 220, "\xff\xfbhi" },
+	{ "no end yet", "220 hel", 0, NULL },
+	{ "half an end", "220 hel\r", 0, NULL },
+	{ "an empty line", "\r\n", -EPROTO, NULL },
+	{ "two digits", "22\r\n", -EPROTO, NULL },
+	{ "two digits and text", "22 hello\r\n", -EPROTO, NULL },
+	{ "four digits", "2200 hello\r\n", -EPROTO, NULL },
+	{ "a code below 100", "099 hello\r\n", -EPROTO, NULL },
+	{ "a code above 599", "600 hello\r\n", -EPROTO, NULL },
+	{ "letters", "hello\r\n", -EPROTO, NULL },
+	{ "a space before the code", " 220 hello\r\n", -EPROTO, NULL },
+	{ "a tab behind the code", "220\thello\r\n", -EPROTO, NULL },
+};
+
+static void check_row(const struct row *row, const struct result *r, size_t cut)
+{
+	int code = r->ret < 0 ? r->ret : r->complete ? r->reply.code : 0;
+
+	if (code != row->code)
+		fail_msg("%s, cut at %zu: %d, not %d", row->what, cut, code,
+			 row->code);
+	if (!row->text)
+		return;
+	assert_int_equal(r->ret, strlen(row->bytes) - row->left);
+	assert_int_equal(r->reply.text_len, strlen(row->text));
+	assert_memory_equal(r->reply.text, row->text, r->reply.text_len);
+}
+
+static void replies_cut_at_every_byte(void **state)
+{
+	size_t i, cut;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t len = strlen(rows[i].bytes);
+
+		for (cut = 0; cut <= len; cut++) {
+			struct result r = feed(rows[i].bytes, len, cut, len);
+
+			check_row(&rows[i], &r, cut);
+		}
+	}
+}
+
+static void replies_a_byte_at_a_time(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct result r = feed(rows[i].bytes, strlen(rows[i].bytes), 1, 1);
+
+		check_row(&rows[i], &r, 1);
+	}
+}
+
+static void nul_bytes_are_text(void **state)
+{
+	struct result r = feed("220 a\0b\r\n", 9, 9, 9);
+
+	(void)state;
+	assert_int_equal(r.reply.code, 220);
+	assert_int_equal(r.reply.text_len, 3);
+	assert_memory_equal(r.reply.text, "a\0b", 3);
+}
+
+/* A line of @len bytes, code and space included, with CR LF if @end */
+static struct result long_line(size_t len, bool end, size_t segment)
+{
+	char *bytes = malloc(len + 2);
+	struct result r;
+
+	memset(bytes, 'x', len);
+	memcpy(bytes, "220 ", 4);
+	memcpy(bytes + len, "\r\n", 2);
+	r = feed(bytes, len + (end ? 2 : 0), segment, segment);
+	free(bytes);
+	return r;
+}
+
+static void the_longest_line_is_taken(void **state)
+{
+	struct result r = long_line(KFTP_REPLY_LINE_MAX, true, 512);
+
+	(void)state;
+	assert_true(r.complete);
+	assert_int_equal(r.reply.text_len, KFTP_REPLY_TEXT);
+}
+
+static void a_longer_line_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(long_line(KFTP_REPLY_LINE_MAX + 1, true, 512).ret,
+			 -EPROTO);
+	assert_int_equal(long_line(KFTP_REPLY_LINE_MAX + 1, false, 1).ret,
+			 -EPROTO);
+}
+
+/* @lines lines of @len bytes with their ends; the last ends the reply if @end */
+static struct result many_lines(size_t lines, size_t len, bool end)
+{
+	char *bytes = malloc(lines * len);
+	struct result r;
+	size_t i;
+
+	memset(bytes, 'x', lines * len);
+	memcpy(bytes, "220-", 4);
+	for (i = 1; i <= lines; i++)
+		bytes[i * len - 1] = '\n';
+	if (end)
+		memcpy(bytes + (lines - 1) * len, "220 ", 4);
+	r = feed(bytes, lines * len, 512, 512);
+	free(bytes);
+	return r;
+}
+
+static void the_most_lines_are_taken(void **state)
+{
+	(void)state;
+	assert_true(many_lines(KFTP_REPLY_LINES_MAX, 10, true).complete);
+}
+
+static void more_lines_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(many_lines(KFTP_REPLY_LINES_MAX + 1, 10, true).ret,
+			 -EPROTO);
+	assert_int_equal(many_lines(KFTP_REPLY_LINES_MAX, 10, false).ret,
+			 -EPROTO);
+}
+
+static void the_longest_reply_is_taken(void **state)
+{
+	size_t len = 4096;
+
+	(void)state;
+	assert_true(many_lines(KFTP_REPLY_BYTES_MAX / len, len, true).complete);
+}
+
+static void a_longer_reply_is_refused(void **state)
+{
+	size_t len = 4096;
+
+	(void)state;
+	assert_int_equal(many_lines(KFTP_REPLY_BYTES_MAX / len + 1, len,
+				    true).ret, -EPROTO);
+}
+
+static void codes_mean_errnos(void **state)
+{
+	static const int means[][2] = {
+		{ 421, -EAGAIN }, { 425, -EAGAIN }, { 426, -EAGAIN },
+		{ 450, -EAGAIN }, { 451, -EAGAIN }, { 499, -EAGAIN },
+		{ 452, -ENOSPC }, { 552, -ENOSPC }, { 530, -EACCES },
+		{ 332, -EACCES }, { 532, -EACCES }, { 550, -ENOENT },
+		{ 553, -EPERM }, { 500, -EPROTO }, { 502, -EPROTO },
+		{ 551, -EPROTO }, { 120, -EPROTO }, { 200, -EPROTO },
+		{ 331, -EPROTO }, { 350, -EPROTO },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(means); i++)
+		assert_int_equal(kftp_reply_errno(means[i][0]), means[i][1]);
+}
+
+static struct kftp_reply reply_of(const char *bytes)
+{
+	struct result r = feed(bytes, strlen(bytes), strlen(bytes), 1);
+
+	assert_true(r.complete);
+	return r.reply;
+}
+
+static void sizes(void **state)
+{
+	static const struct { const char *bytes; s64 size; } sizes[] = {
+		{ "213 0\r\n", 0 },
+		{ "213 12345\r\n", 12345 },
+		{ "213 9223372036854775807\r\n", S64_MAX },
+		{ "213 9223372036854775808\r\n", -1 },
+		{ "213 18446744073709551616\r\n", -1 },
+		{ "213 99999999999999999999999999\r\n", -1 },
+		{ "213 -1\r\n", -1 },
+		{ "213 +1\r\n", -1 },
+		{ "213 \r\n", -1 },
+		{ "213\r\n", -1 },
+		{ "213 0x10\r\n", -1 },
+		{ "213 12 bytes\r\n", -1 },
+		{ "213-12\r\n213 13\r\n", -1 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct kftp_reply reply = reply_of(sizes[i].bytes);
+
+		if (kftp_reply_size(&reply) != sizes[i].size)
+			fail_msg("%s", sizes[i].bytes);
+	}
+}
+
+static void announced_sizes(void **state)
+{
+	static const struct { const char *bytes; s64 size; } sizes[] = {
+		{ "150 Opening BINARY mode data connection for x (4096 bytes).\r\n",
+		  4096 },
+		{ "150 for a (b) (7 bytes)\r\n", 7 },
+		{ "150 for (12 of 13 bytes) (14 bytes)\r\n", 14 },
+		{ "150-one\r\n150 two (7 bytes)\r\n", 7 },
+		{ "125 Data connection already open. Transfer starting.\r\n", -1 },
+		{ "150 (bytes)\r\n", -1 },
+		{ "150 ( bytes)\r\n", -1 },
+		{ "150 (-1 bytes)\r\n", -1 },
+		{ "150 (12 bytes\r\n", -1 },
+		{ "150 (12\r\n", -1 },
+		{ "150 (\r\n", -1 },
+		{ "150 (9223372036854775808 bytes)\r\n", -1 },
+		{ "150\r\n", -1 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct kftp_reply reply = reply_of(sizes[i].bytes);
+
+		if (kftp_reply_announced(&reply) != sizes[i].size)
+			fail_msg("%s", sizes[i].bytes);
+	}
+}
+
+static void secrets_are_masked(void **state)
+{
+	static const struct { const char *bytes, *secret, *text; } masks[] = {
+		{ "530 no hunter2 here\r\n", "hunter2", "no * here" },
+		{ "530 hunter2\r\n", "hunter2", "*" },
+		{ "530 hunter2hunter2\r\n", "hunter2", "**" },
+		{ "530 hunter\r\n", "hunter2", "hunter" },
+		{ "530-hunter2\r\n530 hunter2\r\n", "hunter2", "*\n*" },
+		{ "530 aaa\r\n", "aa", "*a" },
+		{ "530 hunter2\r\n", "", "hunter2" },
+		{ "530\r\n", "x", "" },
+	};
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		struct kftp_reply reply = reply_of(masks[i].bytes);
+		size_t before = reply.text_len;
+
+		kftp_reply_mask(&reply, masks[i].secret);
+		assert_int_equal(reply.text_len, strlen(masks[i].text));
+		assert_memory_equal(reply.text, masks[i].text, reply.text_len);
+		for (j = reply.text_len; j < before; j++)
+			assert_int_equal(reply.text[j], 0);
+	}
+}
+
+/* The longest password, begun at the last byte shown, is there to its end */
+static void a_secret_at_the_edge_is_masked(void **state)
+{
+	char bytes[4 + KFTP_REPLY_SHOWN - 1 + KFTP_PASS_MAX + 2];
+	char secret[KFTP_PASS_MAX + 1];
+	struct result r;
+
+	(void)state;
+	memset(secret, 's', KFTP_PASS_MAX);
+	secret[KFTP_PASS_MAX] = '\0';
+	memset(bytes, 'x', sizeof(bytes));
+	memcpy(bytes, "530 ", 4);
+	memcpy(bytes + 4 + KFTP_REPLY_SHOWN - 1, secret, KFTP_PASS_MAX);
+	memcpy(bytes + sizeof(bytes) - 2, "\r\n", 2);
+	r = feed(bytes, sizeof(bytes), 512, 512);
+	assert_true(r.complete);
+	kftp_reply_mask(&r.reply, secret);
+	assert_null(memchr(r.reply.text, 's', r.reply.text_len));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(replies_cut_at_every_byte),
+		cmocka_unit_test(replies_a_byte_at_a_time),
+		cmocka_unit_test(nul_bytes_are_text),
+		cmocka_unit_test(the_longest_line_is_taken),
+		cmocka_unit_test(a_longer_line_is_refused),
+		cmocka_unit_test(the_most_lines_are_taken),
+		cmocka_unit_test(more_lines_are_refused),
+		cmocka_unit_test(the_longest_reply_is_taken),
+		cmocka_unit_test(a_longer_reply_is_refused),
+		cmocka_unit_test(codes_mean_errnos),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(announced_sizes),
+		cmocka_unit_test(secrets_are_masked),
+		cmocka_unit_test(a_secret_at_the_edge_is_masked),
+	};
+
+	return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
+}
