@@ -25,7 +25,7 @@ struct kftp_aside {
 	void (*call)(struct kftp_aside *aside);
 	void (*release)(struct kftp_aside *aside);
 	refcount_t refs;
-	spinlock_t lock;
+	spinlock_t lock;	/* protects wait */
 	struct kftp_wait *wait;
 	bool done;
 };

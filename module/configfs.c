@@ -4,7 +4,7 @@
  *
  *	/sys/kernel/config/kftp/
  *	└── <job>/		mkdir makes a job, rmdir cancels and forgets it
- *	    ├── host		and what else KFTP_ATTRIBUTES lists
+ *	    ├── host		and what else kftp_job_attrs lists
  *	    └── ...
  *
  * All attributes are shown and stored by the same few functions; what differs
@@ -114,7 +114,7 @@ static ssize_t direction_show(const struct kftp_field *field, const void *value,
 static int direction_store(const struct kftp_field *field, void *value,
 			   const char *page, size_t count)
 {
-	int len = kftp_value_text(page, count, field->max);
+	int len = kftp_value_text(page, count, KFTP_VALUE_CUT);
 	u64 i;
 
 	for (i = 0; i < ARRAY_SIZE(direction_names); i++) {
@@ -191,49 +191,11 @@ static ssize_t field_store(struct config_item *item,
 }
 
 /*
- * The attributes: name, mode, and the members of struct kftp_field. From this
- * list come their functions, their struct configfs_attribute and their array.
- */
-#define KFTP_ATTRIBUTES(X)						\
-	X(host, 0600, TEXT(host, KFTP_HOST_MAX), .check = host_check)	\
-	X(port, 0600, NUMBER(port, 1, KFTP_PORT_MAX))			\
-	X(user, 0600, TEXT(user, KFTP_USER_MAX),			\
-	  .empty = EMPTY_IS_REFUSED, .initial = KFTP_USER_DEFAULT)	\
-	X(pass, 0200, TEXT(pass, KFTP_PASS_MAX),			\
-	  .empty = EMPTY_IS_A_VALUE)					\
-	X(src, 0600, TEXT(src, KFTP_PATH_MAX))				\
-	X(dst, 0600, TEXT(dst, KFTP_PATH_MAX))				\
-	X(direction, 0600, .show = direction_show,			\
-	  .store = direction_store, .max = KFTP_VALUE_CUT,		\
-	  .offset = offsetof(struct kftp_config, direction))		\
-	X(timeout_sec, 0600, NUMBER(timeout_sec, 1, KFTP_TIMEOUT_MAX))	\
-	X(deadline_sec, 0600, NUMBER(deadline_sec, 0, KFTP_DEADLINE_MAX)) \
-	X(port_min, 0600, NUMBER(port_min, 0, KFTP_PORT_MAX))		\
-	X(port_max, 0600, NUMBER(port_max, 0, KFTP_PORT_MAX))		\
-	X(max_size, 0600, NUMBER(max_size, 0, KFTP_SIZE_MAX))		\
-	X(start, 0200, .act = start_act)				\
-	X(cancel, 0200, .act = kftp_job_cancel)
-
-#define TEXT(_member, _max)						\
-	.show = text_show, .store = text_store, .max = (_max),		\
-	.offset = offsetof(struct kftp_config, _member)
-
-#define NUMBER(_member, _min, _max)					\
-	.show = number_show, .store = number_store,			\
-	.min = (_min), .max = (_max),					\
-	.offset = offsetof(struct kftp_config, _member)
-
-/*
  * configfs does not wipe the page that it hands over. It may hold a password,
  * here or, by somebody's slip, in any attribute.
  */
-#define KFTP_DEFINE(_name, _mode, ...)					\
+#define KFTP_FIELD(_name, ...)						\
 static const struct kftp_field kftp_field_##_name = { __VA_ARGS__ };	\
-									\
-static ssize_t kftp_##_name##_show(struct config_item *item, char *page) \
-{									\
-	return field_show(item, &kftp_field_##_name, page);		\
-}									\
 									\
 static ssize_t kftp_##_name##_store(struct config_item *item,		\
 				    const char *page, size_t count)	\
@@ -242,22 +204,77 @@ static ssize_t kftp_##_name##_store(struct config_item *item,		\
 									\
 	memzero_explicit((char *)page, count);				\
 	return ret;							\
+}
+
+/* An attribute that is written and read: its name, then struct kftp_field's */
+#define KFTP_ATTR(_name, ...)						\
+KFTP_FIELD(_name, __VA_ARGS__)						\
+									\
+static ssize_t kftp_##_name##_show(struct config_item *item, char *page) \
+{									\
+	return field_show(item, &kftp_field_##_name, page);		\
 }									\
 									\
 static struct configfs_attribute kftp_attr_##_name = {			\
 	.ca_name = __stringify(_name),					\
-	.ca_mode = (_mode),						\
+	.ca_mode = 0600,						\
 	.ca_owner = THIS_MODULE,					\
-	.show = (_mode) & 0400 ? kftp_##_name##_show : NULL,		\
+	.show = kftp_##_name##_show,					\
 	.store = kftp_##_name##_store,					\
-};
+}
 
-#define KFTP_REFER(_name, ...) &kftp_attr_##_name,
+/* One that is only written */
+#define KFTP_ATTR_WO(_name, ...)					\
+KFTP_FIELD(_name, __VA_ARGS__)						\
+									\
+static struct configfs_attribute kftp_attr_##_name = {			\
+	.ca_name = __stringify(_name),					\
+	.ca_mode = 0200,						\
+	.ca_owner = THIS_MODULE,					\
+	.store = kftp_##_name##_store,					\
+}
 
-KFTP_ATTRIBUTES(KFTP_DEFINE)
+#define KFTP_TEXT(_member, _max)					\
+	.show = text_show, .store = text_store, .max = (_max),		\
+	.offset = offsetof(struct kftp_config, _member)
+
+#define KFTP_NUMBER(_member, _min, _max)				\
+	.show = number_show, .store = number_store,			\
+	.min = (_min), .max = (_max),					\
+	.offset = offsetof(struct kftp_config, _member)
+
+KFTP_ATTR(host, KFTP_TEXT(host, KFTP_HOST_MAX), .check = host_check);
+KFTP_ATTR(port, KFTP_NUMBER(port, 1, KFTP_PORT_MAX));
+KFTP_ATTR(user, KFTP_TEXT(user, KFTP_USER_MAX), .empty = EMPTY_IS_REFUSED,
+	  .initial = KFTP_USER_DEFAULT);
+KFTP_ATTR_WO(pass, KFTP_TEXT(pass, KFTP_PASS_MAX), .empty = EMPTY_IS_A_VALUE);
+KFTP_ATTR(src, KFTP_TEXT(src, KFTP_PATH_MAX));
+KFTP_ATTR(dst, KFTP_TEXT(dst, KFTP_PATH_MAX));
+KFTP_ATTR(direction, .show = direction_show, .store = direction_store,
+	  .offset = offsetof(struct kftp_config, direction));
+KFTP_ATTR(timeout_sec, KFTP_NUMBER(timeout_sec, 1, KFTP_TIMEOUT_MAX));
+KFTP_ATTR(deadline_sec, KFTP_NUMBER(deadline_sec, 0, KFTP_DEADLINE_MAX));
+KFTP_ATTR(port_min, KFTP_NUMBER(port_min, 0, KFTP_PORT_MAX));
+KFTP_ATTR(port_max, KFTP_NUMBER(port_max, 0, KFTP_PORT_MAX));
+KFTP_ATTR(max_size, KFTP_NUMBER(max_size, 0, KFTP_SIZE_MAX));
+KFTP_ATTR_WO(start, .act = start_act);
+KFTP_ATTR_WO(cancel, .act = kftp_job_cancel);
 
 static struct configfs_attribute *kftp_job_attrs[] = {
-	KFTP_ATTRIBUTES(KFTP_REFER)
+	&kftp_attr_host,
+	&kftp_attr_port,
+	&kftp_attr_user,
+	&kftp_attr_pass,
+	&kftp_attr_src,
+	&kftp_attr_dst,
+	&kftp_attr_direction,
+	&kftp_attr_timeout_sec,
+	&kftp_attr_deadline_sec,
+	&kftp_attr_port_min,
+	&kftp_attr_port_max,
+	&kftp_attr_max_size,
+	&kftp_attr_start,
+	&kftp_attr_cancel,
 	NULL,
 };
 

@@ -39,7 +39,7 @@ struct kftp_job {
 	struct config_item item;
 	struct device dev;
 	struct kernfs_node *status_node;
-	struct mutex lock;
+	struct mutex lock;	/* protects config, run, starting, removed */
 	struct kftp_config config;
 	struct kftp_run *run;
 	bool starting;

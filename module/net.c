@@ -511,7 +511,7 @@ int kftp_net_resolve(struct kftp_wait *wait, const char *host, u16 port,
 			  GFP_KERNEL);
 	if (!resolve)
 		return -ENOMEM;
-	strcpy(resolve->name, host);
+	memcpy(resolve->name, host, strlen(host));
 	resolve->aside.call = resolve_call;
 	resolve->aside.release = resolve_release;
 

@@ -21,6 +21,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <linux/types.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,11 +31,11 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-typedef int64_t s64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
 
 #define U64_MAX	UINT64_MAX
 #define S64_MAX	INT64_MAX

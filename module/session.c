@@ -21,6 +21,7 @@
  * @control: the control connection
  * @data: the data connection
  * @expect: bytes that will come, or -1 if the server does not say
+ * @bytes: that came
  * @preliminary: 1yz replies to RETR
  * @complete: the 2yz reply to RETR is there
  */
@@ -31,6 +32,7 @@ struct dialogue {
 	struct kftp_control control;
 	struct kftp_data data;
 	s64 expect;
+	s64 bytes;
 	unsigned int preliminary;
 	bool complete;
 };
@@ -235,12 +237,12 @@ static int dialogue_retrieve(struct dialogue *d)
 	return 0;
 }
 
-static int count_bytes(struct dialogue *d, u64 bytes)
+static int count_bytes(struct dialogue *d, size_t more)
 {
-	WRITE_ONCE(d->state->bytes, d->state->bytes + bytes);
-	if (check_size(d, d->state->bytes))
-		return -EFBIG;
-	return d->expect >= 0 && d->state->bytes > d->expect ? -EIO : 0;
+	d->bytes = kftp_state_moved(d->state, more);
+	if (d->expect >= 0 && d->bytes > d->expect)
+		return -EIO;
+	return check_size(d, d->bytes);
 }
 
 /* Over when the data have ended and the server has said that it sent them all */
@@ -278,7 +280,7 @@ static int dialogue_transfer(struct dialogue *d)
 		}
 		cond_resched();
 	}
-	return d->expect >= 0 && d->state->bytes != d->expect ? -EIO : 0;
+	return d->expect >= 0 && d->bytes != d->expect ? -EIO : 0;
 }
 
 static int dialogue_commit(struct dialogue *d)

@@ -81,7 +81,7 @@ void kftp_state_queued(struct kftp_state *state)
 	WRITE_ONCE(state->status, KFTP_QUEUED);
 	state->phase = KFTP_PHASE_NONE;
 	state->error = 0;
-	WRITE_ONCE(state->bytes, 0);
+	state->bytes = 0;
 	state->size = -1;
 	state->reply_code = 0;
 	if (state->reply)
@@ -143,6 +143,22 @@ void kftp_state_size(struct kftp_state *state, s64 size)
 	spin_lock(&state->lock);
 	state->size = size;
 	spin_unlock(&state->lock);
+}
+
+/**
+ * kftp_state_moved - bytes were moved
+ * @state: of a running job
+ * @bytes: how many more
+ *
+ * Return: how many in all.
+ */
+u64 kftp_state_moved(struct kftp_state *state, u64 bytes)
+{
+	spin_lock(&state->lock);
+	state->bytes += bytes;
+	bytes = state->bytes;
+	spin_unlock(&state->lock);
+	return bytes;
 }
 
 /**

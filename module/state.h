@@ -36,7 +36,7 @@ enum kftp_phase {
  * @status: where the run stands
  * @phase: where it is in its dialogue, or where it ended
  * @error: 0 or the negative errno it ended with
- * @bytes: moved so far; written by the run alone, read without the lock
+ * @bytes: moved so far
  * @size: what the server says the file has, or -1
  * @reply_code: the last final reply's code, or 0
  * @reply: its text, escaped and masked; NULL until a run needed it, then kept
@@ -46,7 +46,7 @@ enum kftp_phase {
  * @ended: when it was over; meaningful once @status says so
  */
 struct kftp_state {
-	spinlock_t lock;
+	spinlock_t lock;	/* protects all the rest */
 	enum kftp_status status;
 	enum kftp_phase phase;
 	int error;
@@ -71,6 +71,7 @@ void kftp_state_running(struct kftp_state *state);
 void kftp_state_ended(struct kftp_state *state, int error);
 void kftp_state_phase(struct kftp_state *state, enum kftp_phase phase);
 void kftp_state_size(struct kftp_state *state, s64 size);
+u64 kftp_state_moved(struct kftp_state *state, u64 bytes);
 void kftp_state_peer(struct kftp_state *state, const struct kftp_addr *peer);
 void kftp_state_reply(struct kftp_state *state, const struct kftp_reply *reply);
 u64 kftp_state_elapsed_ms(const struct kftp_state *state);

@@ -53,7 +53,7 @@ static const char *peer_text(const struct kftp_state *state,
 
 KFTP_STATE_ATTR(status, 0444, "%s\n", kftp_status_names[state->status]);
 KFTP_STATE_ATTR(phase, 0444, "%s\n", kftp_phase_names[state->phase]);
-KFTP_STATE_ATTR(bytes, 0444, "%llu\n", READ_ONCE(state->bytes));
+KFTP_STATE_ATTR(bytes, 0444, "%llu\n", state->bytes);
 KFTP_STATE_ATTR(size, 0444, "%lld\n", state->size);
 KFTP_STATE_ATTR(error, 0444, "%s\n", error_text(state, &(struct kftp_text){}));
 KFTP_STATE_ATTR(reply_code, 0444, "%d\n", state->reply_code);
@@ -90,7 +90,7 @@ static int kftp_uevent(kftp_uevent_const struct device *dev,
 	      add_uevent_var(env, KFTP_UEVENT_ERROR "=%s",
 			     error_text(state, &text)) ?:
 	      add_uevent_var(env, KFTP_UEVENT_BYTES "=%llu",
-			     READ_ONCE(state->bytes)) ?:
+			     state->bytes) ?:
 	      add_uevent_var(env, KFTP_UEVENT_RUN "=%llu", state->run);
 	spin_unlock(&state->lock);
 	return err;
