@@ -137,10 +137,16 @@ static int control_in_step(struct kftp_control *control)
 	if (control->in_pos == control->in_len && control->fresh &&
 	    !kftp_sock_readable(&control->sock))
 		return 0;
-	code = kftp_control_reply(control);
+
+	code = kftp_control_try_reply(control);
+	if (!code && kftp_reply_may_be(&control->reply, 421))
+		code = control_wait_reply(control);
 	if (code < 0)
 		return code;
-	return code == 421 ? kftp_reply_errno(code) : -EPROTO;
+	if (code != 421)
+		return -EPROTO;
+	kftp_control_show(control);
+	return kftp_reply_errno(code);
 }
 
 static int control_send(struct kftp_control *control, const char *verb,

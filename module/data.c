@@ -198,8 +198,7 @@ int kftp_data_accept(struct kftp_data *data)
 			kftp_sock_close(&data->conn);
 			data->strangers++;
 		}
-		/* -ENOTCONN: it came and went */
-	} while (!err || err == -ENOTCONN);
+	} while (!err);
 	return err;
 }
 

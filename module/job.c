@@ -269,6 +269,7 @@ static int job_check(const struct kftp_config *config)
  */
 int kftp_job_start(struct kftp_job *job, struct inode *dir)
 {
+	ktime_t started = ktime_get();
 	struct kftp_run *run;
 	int err;
 
@@ -285,7 +286,7 @@ int kftp_job_start(struct kftp_job *job, struct inode *dir)
 	mutex_lock(&job->lock);
 	if (!IS_ERR(run)) {
 		job->run = run;
-		kftp_state_queued(&job->state);
+		kftp_state_queued(&job->state, started);
 		job_notify(job, true);
 	}
 	WRITE_ONCE(job->starting, false);

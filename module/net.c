@@ -38,6 +38,12 @@
 
 static struct workqueue_struct *kftp_resolve_wq;
 
+/* The jiffy under way is not a whole one: never too early, so one more */
+static u64 jiffies_after(u64 left)
+{
+	return get_jiffies_64() + left + 1;
+}
+
 /**
  * kftp_wait_init - a wait for a new run
  * @wait: the wait
@@ -51,7 +57,7 @@ void kftp_wait_init(struct kftp_wait *wait, u64 timeout_sec, u64 deadline_sec)
 	wait->timeout = timeout_sec * HZ;
 	wait->deadline = U64_MAX;
 	if (deadline_sec)
-		wait->deadline = get_jiffies_64() + deadline_sec * HZ;
+		wait->deadline = jiffies_after(deadline_sec * HZ);
 	kftp_wait_progress(wait);
 }
 
@@ -61,7 +67,7 @@ void kftp_wait_init(struct kftp_wait *wait, u64 timeout_sec, u64 deadline_sec)
  */
 void kftp_wait_progress(struct kftp_wait *wait)
 {
-	wait->stall = get_jiffies_64() + wait->timeout;
+	wait->stall = jiffies_after(wait->timeout);
 }
 
 /**
@@ -84,7 +90,7 @@ void kftp_wait_share(struct kftp_wait *wait, u64 stall, unsigned int shares)
  */
 void kftp_wait_limit(struct kftp_wait *wait, unsigned long left)
 {
-	wait->deadline = min(wait->deadline, get_jiffies_64() + left);
+	wait->deadline = min(wait->deadline, jiffies_after(left));
 }
 
 /**
@@ -201,7 +207,7 @@ int kftp_sock_local(struct kftp_sock *ks, struct kftp_addr *addr)
 
 /**
  * kftp_sock_peer - the address of the other end
- * @ks: a connected socket
+ * @ks: a socket that is or was connected
  * @addr: set on success
  *
  * Return: 0 or a negative errno.
@@ -209,7 +215,8 @@ int kftp_sock_local(struct kftp_sock *ks, struct kftp_addr *addr)
 int kftp_sock_peer(struct kftp_sock *ks, struct kftp_addr *addr)
 {
 	struct sockaddr_storage ss = {};
-	int len = kernel_getpeername(ks->sock, (struct sockaddr *)&ss);
+	/* 2: also of a connection that was reset before we came to look */
+	int len = ks->sock->ops->getname(ks->sock, (struct sockaddr *)&ss, 2);
 
 	memcpy(addr, &ss, sizeof(*addr));
 	return sock_address(addr, len);

@@ -145,6 +145,24 @@ int kftp_reply_feed(struct kftp_reply *reply, const char *buf, size_t len,
 }
 
 /**
+ * kftp_reply_may_be - can a reply that has begun still become that one?
+ * @reply: the parser, with a reply under way
+ * @code: the reply hoped for
+ *
+ * Return: false as soon as its first bytes say something else.
+ */
+bool kftp_reply_may_be(const struct kftp_reply *reply, int code)
+{
+	const char digits[3] = { '0' + code / 100, '0' + code / 10 % 10,
+				 '0' + code % 10 };
+	size_t len = reply->line_len < 3 ? reply->line_len : 3;
+
+	if (reply->lines)
+		return reply->code == code;
+	return !memcmp(reply->head, digits, len);
+}
+
+/**
  * kftp_reply_errno - what a reply that was not hoped for means to the job
  * @code: the reply's code, 100 to 599
  *
@@ -156,7 +174,6 @@ int kftp_reply_errno(int code)
 	switch (code) {
 	case 332:
 	case 530:
-	case 532:
 		return -EACCES;
 	case 452:
 	case 552:

@@ -49,6 +49,7 @@ struct kftp_reply {
 void kftp_reply_init(struct kftp_reply *reply);
 int kftp_reply_feed(struct kftp_reply *reply, const char *buf, size_t len,
 		    bool *complete);
+bool kftp_reply_may_be(const struct kftp_reply *reply, int code);
 int kftp_reply_errno(int code);
 s64 kftp_reply_size(const struct kftp_reply *reply);
 s64 kftp_reply_announced(const struct kftp_reply *reply);

@@ -74,8 +74,9 @@ int kftp_state_prepare(struct kftp_state *state)
 /**
  * kftp_state_queued - a new run: forget the last one
  * @state: of a job that is neither queued nor running
+ * @started: when it was asked for
  */
-void kftp_state_queued(struct kftp_state *state)
+void kftp_state_queued(struct kftp_state *state, ktime_t started)
 {
 	spin_lock(&state->lock);
 	WRITE_ONCE(state->status, KFTP_QUEUED);
@@ -88,7 +89,7 @@ void kftp_state_queued(struct kftp_state *state)
 		state->reply[0] = '\0';
 	memset(&state->peer, 0, sizeof(state->peer));
 	state->run++;
-	state->started = ktime_get();
+	state->started = started;
 	spin_unlock(&state->lock);
 }
 

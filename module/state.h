@@ -66,7 +66,7 @@ extern const char *const kftp_phase_names[];
 void kftp_state_init(struct kftp_state *state);
 void kftp_state_free(struct kftp_state *state);
 int kftp_state_prepare(struct kftp_state *state);
-void kftp_state_queued(struct kftp_state *state);
+void kftp_state_queued(struct kftp_state *state, ktime_t started);
 void kftp_state_running(struct kftp_state *state);
 void kftp_state_ended(struct kftp_state *state, int error);
 void kftp_state_phase(struct kftp_state *state, enum kftp_phase phase);

@@ -222,13 +222,34 @@ static void a_longer_reply_is_refused(void **state)
 				    true).ret, -EPROTO);
 }
 
+static void a_reply_under_way_may_be_what_is_hoped_for(void **state)
+{
+	static const struct { const char *bytes; bool may; } begun[] = {
+		{ "", true }, { "4", true }, { "42", true }, { "421", true },
+		{ "421 bye", true }, { "421-bye\r\n", true },
+		{ "421-bye\r\n220 no", true },
+		{ "5", false }, { "43", false }, { "422", false },
+		{ "220-hi\r\n421 no", false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(begun); i++) {
+		size_t len = strlen(begun[i].bytes);
+		struct result r = feed(begun[i].bytes, len, len, 1);
+
+		if (kftp_reply_may_be(&r.reply, 421) != begun[i].may)
+			fail_msg("'%s'", begun[i].bytes);
+	}
+}
+
 static void codes_mean_errnos(void **state)
 {
 	static const int means[][2] = {
 		{ 421, -EAGAIN }, { 425, -EAGAIN }, { 426, -EAGAIN },
 		{ 450, -EAGAIN }, { 451, -EAGAIN }, { 499, -EAGAIN },
 		{ 452, -ENOSPC }, { 552, -ENOSPC }, { 530, -EACCES },
-		{ 332, -EACCES }, { 532, -EACCES }, { 550, -ENOENT },
+		{ 332, -EACCES }, { 532, -EPROTO }, { 550, -ENOENT },
 		{ 553, -EPERM }, { 500, -EPROTO }, { 502, -EPROTO },
 		{ 551, -EPROTO }, { 120, -EPROTO }, { 200, -EPROTO },
 		{ 331, -EPROTO }, { 350, -EPROTO },
@@ -364,6 +385,7 @@ int main(void)
 		cmocka_unit_test(more_lines_are_refused),
 		cmocka_unit_test(the_longest_reply_is_taken),
 		cmocka_unit_test(a_longer_reply_is_refused),
+		cmocka_unit_test(a_reply_under_way_may_be_what_is_hoped_for),
 		cmocka_unit_test(codes_mean_errnos),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(announced_sizes),

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+INSTALL_MOD_PATH ?= $(DESTDIR)
+
+# Asked only where it is used: a machine that tests may have no headers of its own.
+release = $(shell cat '$(KDIR)/include/config/kernel.release')
+installed = $(INSTALL_MOD_PATH)/lib/modules/$(release)
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/module $(if $(W),W=$(W)) $(if $(C),C=$(C))
+
+.PHONY: modules
+modules: headers
+	$(kbuild) modules
+
+.PHONY: install
+install: modules
+	$(kbuild) modules_install INSTALL_MOD_PATH='$(INSTALL_MOD_PATH)' \
+		INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
+	depmod -a $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') $(release)
+
+.PHONY: uninstall
+uninstall: headers
+	rm -f '$(installed)'/updates/kftp.ko*
+	depmod -a $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') $(release)
+
+.PHONY: headers
+headers:
+	@test -e '$(KDIR)/include/config/kernel.release' || { \
+		echo 'no kernel headers in $(KDIR): install them, or say KDIR=' >&2; \
+		exit 1; }
+
+# What follows installs what it needs, and asks nothing of this machine's kernel.
+
+export KERNEL TESTS FILTER
+
+.PHONY: check
+check:
+	@scripts/check
+
+.PHONY: check-unit
+check-unit:
+	@scripts/check --unit
+
+.PHONY: demo
+demo: KERNEL = 6.12
+demo: guest
+	@scripts/guest run --kernel $(KERNEL) --plain -- /kftp/tests/guest/demo
+
+.PHONY: shell
+shell: KERNEL ?= 6.12
+shell: guest
+	@scripts/guest shell --kernel $(KERNEL)
+
+# All that a guest of KERNEL boots from, and the module for it.
+.PHONY: guest
+guest:
+	@scripts/deps demo
+	@scripts/image >/dev/null
+	@scripts/module $(KERNEL)
+
+.PHONY: modules-for
+modules-for:
+	@scripts/deps build
+	@scripts/module $(KERNEL)
+
+.PHONY: lint
+lint:
+	@scripts/lint
+
+.PHONY: clean
+clean:
+	rm -rf build
+	$(if $(wildcard $(KDIR)/Makefile),$(kbuild) clean)
+
+.PHONY: distclean
+distclean: clean
+	@scripts/image --remove
+
+define help
+The module, for the kernel that runs or that of KDIR=/lib/modules/.../build:
+
+  make                build it, in module/ (W=1 warns more, C=2 asks sparse)
+  make install        install it, and depmod (DESTDIR, INSTALL_MOD_PATH)
+  make uninstall      take it away again, and depmod
+
+Without loading anything here: a Debian guest under QEMU, made at the first use.
+Each installs the Debian packages that it misses, as root or through sudo.
+
+  make demo           watch a session
+  make check          test: unit tests, then each kernel in a guest
+                      (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
+  make check-unit     only the unit tests
+  make shell          a guest to try things in (KERNEL=6.1)
+  make lint           gcc W=1, sparse, checkpatch, kernel-doc, shellcheck
+
+  make clean          remove what was built
+  make distclean      the guest's image in the cache, too
+endef
+export help
+
+.PHONY: help
+help:
+	@echo "$$help"

@@ -1,0 +1,564 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Where a file may go, what is there until it has come whole, and what the server or anyone else can do about it.
+
+# Each test is a subshell, and meant to be.
+# shellcheck disable=SC2030,SC2031
+
+load kftp
+
+setup() {
+	SPACE=/scratch/kftp-destination
+	mkdir -p "$SPACE" "$DIR/mount"
+	umask 022
+}
+
+teardown() {
+	ulimit -S -f unlimited
+	clean_up
+	unmount_all
+	rm -rf "$SPACE"
+}
+
+# A start that is refused for its destination, and leaves no temporary file.
+refuse_dst() { # errno dst
+	set_attr a dst "$2"
+	refuse_start "$1" a
+	[[ $2 != /*/* ]] || assert_no_part "$2"
+}
+
+# A tmpfs of so many KiB.
+mount_small() { # KiB
+	mount -t tmpfs -o "size=${1}k" tmpfs "$DIR/mount"
+}
+
+@test "a directory is EISDIR, however it is written" {
+	job a
+	mkdir "$DIR/directory"
+	refuse_dst EISDIR "$DIR/directory"
+	refuse_dst EISDIR "$DIR/directory/"
+	refuse_dst EISDIR "$DIR/directory/."
+	refuse_dst EISDIR "$DIR/directory/.."
+	refuse_dst EISDIR "$DIR/new/"
+	refuse_dst EISDIR /
+	refuse_dst EISDIR /.
+	refuse_dst EISDIR //
+	[[ ! -e $DIR/new ]]
+}
+
+@test "a symbolic link is ELOOP, wherever it leads" {
+	job a
+	printf 'old\n' >"$DIR/file"
+	ln -s file "$DIR/to-file"
+	ln -s nowhere "$DIR/to-nothing"
+	ln -s . "$DIR/to-directory"
+	ln -s loop "$DIR/loop"
+	refuse_dst ELOOP "$DIR/to-file"
+	refuse_dst ELOOP "$DIR/to-nothing"
+	refuse_dst ELOOP "$DIR/to-directory"
+	refuse_dst ELOOP "$DIR/loop"
+	refuse_dst ELOOP "$DIR/loop/x"
+	assert_content "$DIR/file" $'old\n'
+	[[ ! -e $DIR/nowhere ]]
+}
+
+@test "a symbolic link on the way is followed" {
+	mkdir "$DIR/real"
+	ln -s real "$DIR/link"
+	job a "dst=$DIR/link/x"
+	start a
+	expect_done a
+	[[ -f $DIR/real/x ]]
+}
+
+@test "a block or character device is EINVAL, and untouched" {
+	local before
+	job a
+	mknod "$DIR/null" c 1 3
+	mknod "$DIR/disk" b 7 0
+	before=$(stat -c '%F %t %T %i' "$DIR/null" "$DIR/disk" /dev/null)
+	refuse_dst EINVAL /dev/null
+	refuse_dst EINVAL /dev/console
+	refuse_dst EINVAL /dev/vda
+	refuse_dst EINVAL "$DIR/null"
+	refuse_dst EINVAL "$DIR/disk"
+	assert_equal "$(stat -c '%F %t %T %i' "$DIR/null" "$DIR/disk" /dev/null)" "$before"
+}
+
+@test "a FIFO is EINVAL, without waiting for its reader" {
+	local before
+	job a
+	mkfifo "$DIR/fifo"
+	now
+	before=$REPLY
+	refuse_dst EINVAL "$DIR/fifo"
+	now
+	((REPLY - before < 1000))
+}
+
+@test "a socket is EINVAL" {
+	job a
+	ask socket "$DIR/socket"
+	refuse_dst EINVAL "$DIR/socket"
+	[[ -S $DIR/socket ]]
+}
+
+@test "a relative path is EINVAL" {
+	job a
+	cd "$DIR"
+	refuse_dst EINVAL x
+	refuse_dst EINVAL ./x
+	refuse_dst EINVAL ../x
+	refuse_dst EINVAL .
+	[[ ! -e x ]]
+}
+
+@test "a missing directory is ENOENT, and a file for a directory ENOTDIR" {
+	job a
+	printf 'old\n' >"$DIR/file"
+	refuse_dst ENOENT "$DIR/nowhere/x"
+	refuse_dst ENOTDIR "$DIR/file/x"
+	[[ ! -e $DIR/nowhere ]]
+	assert_content "$DIR/file" $'old\n'
+}
+
+@test "proc, sysfs and configfs are EACCES, for what is there and for what is not" {
+	local dst
+	job a
+	for dst in /proc/x /proc/self/x /proc/self/comm /proc/sysrq-trigger /proc/sys/kernel/hostname /proc/sys/kernel/x \
+		/proc/self/mem /sys/x /sys/kernel/x /sys/kernel/mm/x /sys/class/kftp/a/status /sys/class/kftp/a/x /sys/power/state \
+		/sys/kernel/config/x /sys/kernel/config/kftp/x /sys/kernel/config/kftp/a/x /sys/kernel/config/kftp/a/dst \
+		/sys/kernel/config/kftp/a/start; do
+		refuse_dst EACCES "$dst"
+	done
+	[[ ! -e $CONFIG/x && ! -e $STATE/x ]]
+}
+
+@test "every other file system that is an interface is EACCES" {
+	local rest type at seen=
+	job a
+	mount -t mqueue mqueue "$DIR/mount"
+	while read -r _ at type rest; do
+		case $type in
+		autofs | binfmt_misc | bpf | cgroup | cgroup2 | configfs | debugfs | devpts | efivarfs | fusectl | mqueue | \
+		proc | pstore | securityfs | selinuxfs | sysfs | tracefs)
+			# What waits for its first visitor would be mounted by a look.
+			[[ $type != autofs ]] || continue
+			[[ $at != /sys/kernel/config && $at != /proc && $at != /sys ]] || continue
+			[[ -d $at ]] || continue
+			set_attr a dst "$at/kftp-test"
+			try "$CONFIG/a/start" 1
+			[[ $REPLY == EACCES ]] || fail "$at, a $type, got $REPLY"
+			[[ ! -e $at/kftp-test && ! -e $at/.kftp-test.kftp-part ]] || fail "$at: something was made"
+			seen+="$type "
+			;;
+		esac
+	done </proc/mounts
+	[[ $seen == *mqueue* && $seen == *devpts* && $seen == *cgroup2* ]] || fail "seen: $seen"
+}
+
+@test "a start into configfs does not stand in the way of an rmdir" {
+	for _ in {1..10}; do
+		job a "dst=$CONFIG/a/x"
+		job b "dst=$CONFIG/x"
+		try "$CONFIG/a/start" 1 &
+		try "$CONFIG/b/start" 1 &
+		rmdir "$CONFIG/a"
+		rmdir "$CONFIG/b"
+		wait
+	done
+	[[ ! -e $STATE/a && ! -e $STATE/b ]]
+}
+
+@test "a magic link is not followed, as the destination or on the way to it" {
+	local fd
+	job a
+	exec {fd}<"$DIR"
+	set_attr a dst "/proc/$$/fd/$fd/x"
+	try "$CONFIG/a/start" 1
+	[[ $REPLY == E@(ACCES|LOOP) ]] || fail "through a directory's descriptor: $REPLY"
+	set_attr a dst "/proc/$$/cwd/x"
+	try "$CONFIG/a/start" 1
+	[[ $REPLY == E@(ACCES|LOOP) ]] || fail "through the working directory: $REPLY"
+	set_attr a dst "/proc/$$/root$DIR/x"
+	try "$CONFIG/a/start" 1
+	[[ $REPLY == E@(ACCES|LOOP) ]] || fail "through the root: $REPLY"
+	exec {fd}<&-
+	[[ ! -e $DIR/x && ! -e $DIR/.x.kftp-part ]]
+}
+
+@test "a name of 244 bytes is taken, one of 245 is ENAMETOOLONG" {
+	local name
+	printf -v name '%0244d' 0
+	job a "dst=$DIR/$name"
+	start a
+	expect_done a
+	[[ -f $DIR/$name ]]
+	assert_no_part "$DIR/$name"
+	set_attr a dst "$DIR/${name}0"
+	refuse_start ENAMETOOLONG a
+	set_attr a dst "$DIR/$name$name"
+	refuse_start ENAMETOOLONG a
+}
+
+@test "a name of any bytes is taken" {
+	local name=$' %s \xff\xe9\x1b "\\ *'
+	job a "dst=$DIR/$name"
+	start a
+	expect_done a
+	[[ -f $DIR/$name ]]
+}
+
+@test "a read-only file system is EROFS, with the old file or without" {
+	mount_small 64
+	printf 'old\n' >"$DIR/mount/old"
+	mount -o remount,ro "$DIR/mount"
+	job a
+	refuse_dst EROFS "$DIR/mount/new"
+	refuse_dst EROFS "$DIR/mount/old"
+	assert_content "$DIR/mount/old" $'old\n'
+}
+
+@test "a full disk is ENOSPC, and the old file is as it was" {
+	mount_small 256
+	printf 'old\n' >"$DIR/mount/x"
+	job a src=pub/big "dst=$DIR/mount/x"
+	start a
+	expect_failed a ENOSPC
+	assert_content "$DIR/mount/x" $'old\n'
+	assert_no_part "$DIR/mount/x"
+	rmdir "$CONFIG/a"
+	umount "$DIR/mount"
+}
+
+@test "a full disk is ENOSPC on ext4 too, and all of its space is free afterwards" {
+	local before
+	truncate -s 16M "$SPACE/image"
+	mkfs.ext4 -q -m 0 "$SPACE/image"
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	printf 'old\n' >"$DIR/mount/x"
+	sync
+	before=$(stat -f -c %f "$DIR/mount")
+	job a src=pub/big "dst=$DIR/mount/x"
+	start a
+	expect_failed a ENOSPC
+	assert_content "$DIR/mount/x" $'old\n'
+	assert_no_part "$DIR/mount/x"
+	sync
+	assert_equal "$(stat -f -c %f "$DIR/mount")" "$before"
+	umount "$DIR/mount"
+}
+
+@test "RLIMIT_FSIZE of the caller is EFBIG in mid-file, and the old file is as it was" {
+	printf 'old\n' >"$DIR/x"
+	job a "dst=$DIR/x"
+	job b src=pub/big "dst=$SPACE/x"
+	ulimit -S -f 3
+	start a
+	ulimit -S -f 2000
+	start b
+	ulimit -S -f unlimited
+	expect_failed a EFBIG
+	expect_failed b EFBIG
+	assert_content "$DIR/x" $'old\n'
+	assert_no_part "$DIR/x"
+	[[ ! -e $SPACE/x ]]
+	assert_no_part "$SPACE/x"
+}
+
+@test "RLIMIT_FSIZE of the caller allows a file of just that size" {
+	job a
+	ulimit -S -f 4
+	start a
+	ulimit -S -f unlimited
+	expect_done a
+}
+
+@test "the new file has 0666 and not the caller's umask, whatever the old one had" {
+	local mask
+	job a "dst=$DIR/x"
+	for mask in 022:644 077:600 000:666 027:640 777:0; do
+		umask "${mask%:*}"
+		start a
+		umask 022
+		expect_done a
+		assert_mode "$DIR/x" "${mask#*:}"
+	done
+}
+
+@test "the umask is that of the start, not of the end" {
+	play gated a
+	umask 077
+	start a
+	umask 000
+	release a
+	expect_done a
+	umask 022
+	assert_mode "$DIR/a" 600
+}
+
+@test "bytes go to a temporary file of mode 0600 beside the destination" {
+	play hold-transfer a "dst=$DIR/x"
+	printf 'old\n' >"$DIR/x"
+	umask 000
+	start a
+	umask 022
+	wait_state a bytes 1024
+	assert_mode "$DIR/.x.kftp-part" 600
+	assert_content "$DIR/x" $'old\n'
+	cancel a
+	expect_cancelled a
+	assert_no_part "$DIR/x"
+	assert_content "$DIR/x" $'old\n'
+}
+
+@test "the temporary file is gone, and the old file as it was, when a running job is removed" {
+	printf 'old\n' >"$DIR/x"
+	play hold-transfer a "dst=$DIR/x"
+	start a
+	wait_state a bytes 1024
+	[[ -e $DIR/.x.kftp-part ]]
+	rmdir "$CONFIG/a"
+	part_of "$DIR/x"
+	for _ in {1..10}; do
+		[[ -e $REPLY ]] || break
+		nap 0.1
+	done
+	assert_no_part "$DIR/x"
+	assert_content "$DIR/x" $'old\n'
+}
+
+@test "the old file is replaced whole: who has it open still reads the old one" {
+	local fd
+	printf 'old\n' >"$DIR/x"
+	ln "$DIR/x" "$DIR/link"
+	exec {fd}<"$DIR/x"
+	job a "dst=$DIR/x"
+	start a
+	expect_done a
+	IFS= read -r REPLY <&"$fd"
+	exec {fd}<&-
+	assert_equal "$REPLY" old
+	assert_content "$DIR/link" $'old\n'
+	cmp "$FTP_ROOT/pub/small" "$DIR/x"
+}
+
+@test "an old file that is read-only is replaced for who may write it, as root may" {
+	printf 'old\n' >"$DIR/x"
+	chmod 444 "$DIR/x"
+	job a "dst=$DIR/x"
+	start a
+	expect_done a
+	assert_mode "$DIR/x" 644
+}
+
+@test "a second live job with the same destination is EBUSY, however it is written" {
+	local dst
+	mkdir "$DIR/sub"
+	ln -s . "$DIR/link"
+	mount --bind "$DIR" "$DIR/mount"
+	play hold-transfer a "dst=$DIR/x"
+	start a
+	wait_state a phase transfer
+	job b
+	for dst in "$DIR/x" "$DIR//x" "$DIR/./x" "$DIR/sub/../x" "$DIR/link/x" "$DIR/mount/x"; do
+		set_attr b dst "$dst"
+		refuse_start EBUSY b
+		[[ -e $DIR/.x.kftp-part ]] || fail "$dst took the first job's temporary file away"
+	done
+	# Another name, and the same in another directory, are not it.
+	set_attr b dst "$DIR/sub/x"
+	start b
+	expect_done b
+	set_attr b dst "$DIR/y"
+	start b
+	expect_done b
+	cancel a
+	expect_cancelled a
+	set_attr b dst "$DIR/x"
+	start b
+	expect_done b
+}
+
+@test "a second job is EBUSY while the first is only queued" {
+	printf '1\n' >"$MAX_ACTIVE"
+	play hold-accept first
+	start first
+	wait_state first phase accept
+	job a "dst=$DIR/x"
+	job b "dst=$DIR/x"
+	start a
+	assert_state a status queued
+	refuse_start EBUSY b
+	cancel a
+	expect_cancelled a
+	start b
+	rmdir "$CONFIG/first"
+	expect_done b
+}
+
+@test "a temporary file that a crash has left is replaced" {
+	printf 'junk of a dead run that is longer than the file to come\n%5000s' x >"$DIR/.x.kftp-part"
+	chmod 444 "$DIR/.x.kftp-part"
+	job a "dst=$DIR/x"
+	start a
+	expect_done a
+	cmp "$FTP_ROOT/pub/small" "$DIR/x"
+	assert_no_part "$DIR/x"
+}
+
+@test "a left temporary file that is a link harms nothing that it leads to" {
+	printf 'precious\n' >"$DIR/victim"
+	ln -s victim "$DIR/.x.kftp-part"
+	ln "$DIR/victim" "$DIR/.y.kftp-part"
+	job a "dst=$DIR/x"
+	try "$CONFIG/a/start" 1
+	if [[ $REPLY == 0 ]]; then
+		expect_done a
+		[[ -f $DIR/x && ! -L $DIR/x ]]
+	fi
+	job b "dst=$DIR/y"
+	start b
+	expect_done b
+	assert_content "$DIR/victim" $'precious\n'
+}
+
+@test "a directory with the temporary file's name is refused, and left alone" {
+	mkdir "$DIR/.x.kftp-part"
+	job a "dst=$DIR/x"
+	try "$CONFIG/a/start" 1
+	[[ $REPLY != 0 ]] || fail "it started"
+	[[ -d $DIR/.x.kftp-part && ! -e $DIR/x ]]
+}
+
+@test "a temporary file that was swapped for another is ESTALE, and nothing is published" {
+	printf 'old\n' >"$DIR/x"
+	play gated a "dst=$DIR/x"
+	start a
+	wait_state a phase transfer
+	printf 'evil\n' >"$DIR/evil"
+	mv "$DIR/evil" "$DIR/.x.kftp-part"
+	release a
+	expect_failed a ESTALE
+	assert_content "$DIR/x" $'old\n'
+}
+
+@test "a temporary file that was removed fails the job, and nothing is published" {
+	printf 'old\n' >"$DIR/x"
+	play gated a "dst=$DIR/x"
+	start a
+	wait_state a phase transfer
+	rm "$DIR/.x.kftp-part"
+	release a
+	wait_end a
+	assert_state a status failed
+	state a error
+	[[ $REPLY == ESTALE || $REPLY == ENOENT ]] || fail "$REPLY"
+	assert_content "$DIR/x" $'old\n'
+}
+
+@test "a destination that became something else meanwhile is left alone" {
+	local job
+	printf 'precious\n' >"$DIR/victim"
+	for job in directory link fifo; do
+		play gated $job
+	done
+	start directory link fifo
+	mkdir "$DIR/directory"
+	ln -s victim "$DIR/link"
+	mkfifo "$DIR/fifo"
+	for job in directory link fifo; do
+		release $job
+	done
+	expect_failed directory EISDIR
+	expect_failed link ELOOP
+	expect_failed fifo EINVAL
+	[[ -d $DIR/directory && -L $DIR/link && -p $DIR/fifo ]]
+	assert_content "$DIR/victim" $'precious\n'
+	for job in directory link fifo; do
+		assert_no_part "$DIR/$job"
+	done
+}
+
+@test "a directory that is renamed meanwhile is followed, or the job fails" {
+	mkdir "$DIR/before"
+	play gated a "dst=$DIR/before/x"
+	start a
+	wait_state a phase transfer
+	mv "$DIR/before" "$DIR/after"
+	mkdir "$DIR/before"
+	release a
+	wait_end a
+	[[ -z $(ls -A "$DIR/before") ]]
+	if [[ $REPLY == 'done' ]]; then
+		assert_content "$DIR/after/x" "$PAYLOAD"
+		assert_no_part "$DIR/after/x"
+	else
+		[[ ! -e $DIR/after/x ]]
+	fi
+}
+
+@test "a directory that is removed meanwhile fails the job" {
+	mkdir "$DIR/sub"
+	play gated a "dst=$DIR/sub/x"
+	start a
+	wait_state a phase transfer
+	rm -r "$DIR/sub"
+	release a
+	wait_end a
+	assert_state a status failed
+	state a error
+	[[ $REPLY == ESTALE || $REPLY == ENOENT ]] || fail "$REPLY"
+	[[ ! -e $DIR/sub ]]
+}
+
+@test "a file system that is lazily unmounted meanwhile gets the file, and nothing else does" {
+	truncate -s 16M "$SPACE/image"
+	mkfs.ext4 -q "$SPACE/image"
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	play gated a "dst=$DIR/mount/x"
+	start a
+	wait_state a phase transfer
+	umount -l "$DIR/mount"
+	release a
+	wait_end a
+	[[ -z $(ls -A "$DIR/mount") ]]
+	[[ $REPLY == 'done' ]] || return 0
+	# It is free as soon as the job has ended, and has the file.
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	assert_content "$DIR/mount/x" "$PAYLOAD"
+	umount "$DIR/mount"
+}
+
+@test "a file system can be unmounted as soon as the job is done, failed or cancelled" {
+	mount_small 1024
+	job a "dst=$DIR/mount/x"
+	start a
+	expect_done a
+	umount "$DIR/mount"
+	mount_small 1024
+	set_attr a src pub/missing
+	start a
+	expect_failed a ENOENT
+	umount "$DIR/mount"
+	mount_small 1024
+	play hold-transfer b "dst=$DIR/mount/x"
+	start b
+	wait_state b phase transfer
+	run umount "$DIR/mount"
+	assert_failure
+	cancel b
+	expect_cancelled b
+	umount "$DIR/mount"
+}
+
+@test "a start that is refused leaves nothing behind, and the file system free" {
+	mount_small 1024
+	mkdir "$DIR/mount/sub"
+	job a
+	refuse_dst EISDIR "$DIR/mount/sub"
+	set_attr a host ''
+	refuse_dst ENODATA "$DIR/mount/x"
+	[[ -z $(find "$DIR/mount" -type f) ]]
+	umount "$DIR/mount"
+}

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What the shell cannot do by itself, for tests that cannot afford a process a question.
+
+  probe.py ASK ANSWER
+
+Reads a request a line from the FIFO ASK and writes an answer a line to the FIFO ANSWER, until it is killed.
+An answer that is an errno is its name, and success is 0.
+
+  write FILE HEX          write the bytes in one write(2): the shell's printf ends a write at each line end
+  arm FILE                open FILE and read it; answers what was read
+  poll SECONDS            wait until poll(2) shows an exceptional condition on the armed file; read it again
+  select SECONDS          the same by select(2). Both answer "woken VALUE", "woken ERRNO" or "quiet VALUE"
+  drop                    close the armed file
+  listen                  begin to gather the kernel's uevents of the subsystem kftp
+  heard SECONDS JOB COUNT what was heard of JOB: "ACTION STATUS ERROR BYTES RUN; ..." when COUNT were heard, or the
+                          time is up
+  deaf                    stop gathering; answers every byte that was heard, as hex
+  chroot DIR FILE HEX     as write, by a process that opened FILE and then made DIR its root
+  occupy ADDRESS PORT     listen there, until vacate
+  vacate
+  socket FILE             make a socket file
+"""
+
+import errno
+import os
+import select
+import socket
+import sys
+import time
+
+NETLINK_KOBJECT_UEVENT = 15
+
+
+class Probe:
+    """The answers, a method for each request; holds what outlives one request."""
+
+    def __init__(self):
+        self.armed = None
+        self.uevents = None
+        self.heard_bytes = b""
+        self.heard_events = []
+        self.occupied = []
+
+    @staticmethod
+    def do_write(path, text):
+        fd = os.open(path, os.O_WRONLY)
+        try:
+            data = bytes.fromhex(text)
+            count = os.write(fd, data)
+            return "0" if count == len(data) else f"short {count}"
+        finally:
+            os.close(fd)
+
+    def look(self):
+        try:
+            os.lseek(self.armed, 0, os.SEEK_SET)
+            return os.read(self.armed, 4096).decode().rstrip("\n")
+        except OSError as error:
+            return errno.errorcode[error.errno]
+
+    def do_arm(self, path):
+        self.armed = os.open(path, os.O_RDONLY)
+        return self.look()
+
+    def do_poll(self, seconds):
+        poller = select.poll()
+        poller.register(self.armed, select.POLLPRI)
+        woken = poller.poll(float(seconds) * 1000)
+        return f"{'woken' if woken else 'quiet'} {self.look()}"
+
+    def do_select(self, seconds):
+        woken = select.select([], [], [self.armed], float(seconds))[2]
+        return f"{'woken' if woken else 'quiet'} {self.look()}"
+
+    def do_drop(self):
+        os.close(self.armed)
+        self.armed = None
+        return "0"
+
+    def do_listen(self):
+        self.uevents = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT)
+        self.uevents.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.uevents.bind((0, 1))
+        self.heard_bytes = b""
+        self.heard_events = []
+        return "0"
+
+    def gather(self, seconds):
+        if not select.select([self.uevents], [], [], seconds)[0]:
+            return
+        message = self.uevents.recv(65536)
+        fields = dict(field.split("=", 1) for field in message.decode("latin-1").split("\0") if "=" in field)
+        if fields.get("SUBSYSTEM") != "kftp":
+            return
+        self.heard_bytes += message
+        self.heard_events.append((fields["DEVPATH"].rsplit("/", 1)[1],
+                                  " ".join(fields.get(key, "-") for key in (
+                                      "ACTION", "KFTP_STATUS", "KFTP_ERROR", "KFTP_BYTES", "KFTP_RUN"))))
+
+    def do_heard(self, seconds, job, count):
+        until = time.monotonic() + float(seconds)
+        while True:
+            of_job = [text for name, text in self.heard_events if name == job]
+            left = until - time.monotonic()
+            if len(of_job) >= int(count) or left <= 0:
+                return "; ".join(of_job)
+            self.gather(left)
+
+    def do_deaf(self):
+        self.uevents.close()
+        return self.heard_bytes.hex()
+
+    @staticmethod
+    def do_chroot(root, path, text):
+        child = os.fork()
+        if not child:
+            try:
+                fd = os.open(path, os.O_WRONLY)
+                os.chroot(root)
+                os.chdir("/")
+                os.write(fd, bytes.fromhex(text))
+                os._exit(0)
+            except OSError as error:
+                os._exit(error.errno)
+            finally:
+                os._exit(255)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return errno.errorcode.get(code, "0" if not code else "unknown")
+
+    def do_occupy(self, address, port):
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        sock.bind((address, int(port)))
+        sock.listen()
+        self.occupied.append(sock)
+        return "0"
+
+    def do_vacate(self):
+        for sock in self.occupied:
+            sock.close()
+        self.occupied = []
+        return "0"
+
+    @staticmethod
+    def do_socket(path):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(path)
+        return "0"
+
+
+def main():
+    # Opened for both, so that neither end ever finds the other gone.
+    ask, answer = (os.open(path, os.O_RDWR) for path in sys.argv[1:])
+    probe = Probe()
+    with open(ask, encoding="ascii") as requests:
+        for request in requests:
+            verb, *arguments = request.split()
+            try:
+                reply = getattr(probe, "do_" + verb)(*arguments)
+            except OSError as error:
+                reply = errno.errorcode.get(error.errno, str(error))
+            except Exception as error:
+                reply = f"probe: {error!r}"
+            os.write(answer, (reply + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Jobs beyond max_active wait, in the order in which they were started; and a job may run again.
+
+load kftp
+
+teardown() {
+	clean_up
+}
+
+# A job that keeps one place until it is released.
+occupy() { # name
+	play gated "$1"
+	start "$1"
+	wait_state "$1" phase transfer
+}
+
+@test "max_active is 8, and the ninth job waits" {
+	local number
+	whole "$MAX_ACTIVE"
+	assert_equal "$REPLY" $'8\n'
+	for number in {1..8}; do
+		play hold-accept "n$number"
+		start "n$number"
+	done
+	job n9
+	start n9
+	for number in {1..8}; do
+		wait_state "n$number" phase accept
+	done
+	assert_state n9 status queued
+	assert_state n9 phase none
+	assert_state n9 run 1
+	cancel n5
+	expect_done n9
+	assert_state n4 status running
+}
+
+@test "jobs run in the order in which they were started" {
+	local job line order=
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	for job in b e a d c; do
+		play plain $job
+	done
+	# As play left it for the last, so for all of them.
+	start d a e c b
+	assert_state d status queued
+	assert_state b status queued
+	release first
+	for job in b e a d c; do
+		expect_done $job
+	done
+	server_log plain
+	for line in "${LOG[@]}"; do
+		if [[ $line == '< USER '* ]]; then
+			order+=${line#< USER }
+		fi
+	done
+	assert_equal "$order" daecb
+}
+
+@test "a queued job's time counts, and its deadline ends it in the queue" {
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	play plain a deadline_sec=1 timeout_sec=1
+	start a
+	expect_failed a ETIMEDOUT
+	assert_took a 1000 2500
+	assert_state first status running
+	connections plain
+	assert_equal "$REPLY" "${LOG_FROM[plain]}"
+}
+
+@test "timeout_sec does not count in the queue" {
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	job a timeout_sec=1
+	start a
+	nap 1.5
+	assert_state a status queued
+	release first
+	expect_done a
+}
+
+@test "cancel ends a queued job at once" {
+	local before
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	play plain a
+	play plain b
+	start a b
+	now
+	before=$REPLY
+	cancel a
+	expect_cancelled a
+	now
+	((REPLY - before < 500)) || fail "after $((REPLY - before)) ms"
+	assert_state first status running
+	assert_no_part "$DIR/a"
+	release first
+	expect_done b
+	server_log plain
+	assert_log '< USER a' 0
+}
+
+@test "rmdir ends a queued job at once" {
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	job a
+	job b
+	start a b
+	rmdir "$CONFIG/a"
+	[[ ! -e $STATE/a ]]
+	assert_no_part "$DIR/a"
+	release first
+	expect_done b
+	[[ ! -e $DIR/a ]]
+}
+
+@test "max_active raised lets waiting jobs go" {
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	job a
+	start a
+	assert_state a status queued
+	printf '2\n' >"$MAX_ACTIVE"
+	expect_done a
+	assert_state first status running
+}
+
+@test "max_active lowered stops nobody who runs" {
+	occupy a
+	occupy b
+	printf '1\n' >"$MAX_ACTIVE"
+	job c
+	start c
+	nap 0.3
+	assert_state a status running
+	assert_state b status running
+	assert_state c status queued
+	release a
+	expect_done a
+	nap 0.3
+	assert_state c status queued
+	release b
+	expect_done b
+	expect_done c
+}
+
+@test "start is EBUSY while the job runs, and while it waits" {
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	job a
+	start a
+	refuse_start EBUSY first
+	refuse_start EBUSY a
+}
+
+@test "a job that is done, failed or cancelled can be started again" {
+	job a
+	start a
+	expect_done a
+	start a
+	expect_done a
+	assert_state a run 2
+	set_attr a src pub/missing
+	start a
+	expect_failed a ENOENT
+	set_attr a src pub/one
+	start a
+	expect_done a
+	assert_state a run 4
+	assert_state a bytes 1
+	play hold-accept b
+	start b
+	wait_state b phase accept
+	cancel b
+	expect_cancelled b
+	set_attr b port "$FTP_PORT"
+	set_attr b user "$FTP_USER"
+	start b
+	expect_done b
+	assert_state b run 2
+}
+
+@test "cancel is a no-op on a job that is idle or has ended" {
+	job a
+	cancel a
+	assert_state a status idle
+	start a
+	expect_done a
+	cancel a
+	cancel a
+	assert_state a status 'done'
+	assert_state a error 0
+	assert_state a run 1
+	start a
+	expect_done a
+}
+
+@test "a run is not cancelled by what was said before it" {
+	play plain a
+	for _ in 1 2 3; do
+		cancel a
+		start a
+		expect_done a
+	done
+}
+
+@test "100 jobs at once bring 100 files, each one whole" {
+	local number names=()
+	for number in {1..100}; do
+		names+=("$CONFIG/n$number")
+	done
+	mkdir "${names[@]}"
+	printf '100\n' >"$MAX_ACTIVE"
+	for number in {1..100}; do
+		set_attr "n$number" host "$SERVER4"
+		set_attr "n$number" src pub/small
+		set_attr "n$number" dst "$DIR/n$number"
+		set_attr "n$number" timeout_sec 120
+	done
+	for number in {1..100}; do
+		start "n$number"
+	done
+	whole "$FTP_ROOT/pub/small"
+	local small=$REPLY
+	for number in {1..100}; do
+		expect_done "n$number" 120
+		if [[ -n $small ]]; then
+			whole "$DIR/n$number"
+			[[ $REPLY == "$small" ]] || fail "n$number has other bytes"
+		fi
+		assert_no_part "$DIR/n$number"
+	done
+}
+
+@test "20 jobs share one destination's directory and 8 places, and all are done" {
+	local number
+	for number in {1..20}; do
+		job "n$number" src=pub/one
+		start "n$number"
+	done
+	for number in {1..20}; do
+		expect_done "n$number" 60
+		[[ -s $DIR/n$number ]]
+	done
+}

@@ -1,0 +1,337 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Whatever a job is doing, it can be stopped within a second.
+
+load kftp
+
+# Frames to it go out, and nobody answers.
+SILENT=192.0.2.9
+
+setup_file() {
+	ip neigh replace "$SILENT" lladdr 02:00:00:00:00:99 dev "$CLIENT_IF" nud permanent
+}
+
+teardown_file() {
+	ip neigh del "$SILENT" dev "$CLIENT_IF"
+}
+
+teardown() {
+	if [[ -n ${FROZEN-} ]]; then
+		fsfreeze -u "$FROZEN" || :
+	fi
+	clean_up
+	unmount_all
+	ip netns del kftp-lone 2>/dev/null || :
+}
+
+# Two jobs in the same phase: one is cancelled and one removed, each within a second, and the server sees both go.
+stop_in() { # phase case attribute=value...
+	local before phase=$1 case=$2
+	shift 2
+	printf 'old\n' >"$DIR/a"
+	play "$case" a "$@"
+	play "$case" b "$@"
+	start a b
+	wait_state a phase "$phase"
+	wait_state b phase "$phase"
+	nap 0.2
+	assert_state a phase "$phase"
+
+	now
+	before=$REPLY
+	cancel a
+	expect_cancelled a
+	now
+	((REPLY - before < 1000)) || fail "cancelled after $((REPLY - before)) ms"
+	assert_state a phase "$phase"
+	assert_content "$DIR/a" $'old\n'
+	assert_no_part "$DIR/a"
+
+	now
+	before=$REPLY
+	rmdir "$CONFIG/b"
+	now
+	((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
+	[[ ! -e $STATE/b ]]
+	part_of "$DIR/b"
+	while [[ -e $REPLY ]]; do
+		now
+		((REPLY - before < 2000)) || fail "the temporary file is still there"
+		part_of "$DIR/b"
+	done
+	[[ ! -e $DIR/b ]]
+}
+
+# The server has seen both connections end.
+both_gone() { # case
+	local until=$((SECONDS + 2))
+	REPLY=0
+	while ((REPLY < 2)); do
+		((SECONDS <= until)) || fail "$(printf '%s\n' "${LOG[@]}")"
+		server_log "$1"
+		count_log 'end: *'
+	done
+}
+
+@test "cancel and rmdir act while connecting" {
+	stop_in connect plain "host=$SILENT"
+}
+
+@test "cancel and rmdir act while the greeting is waited for" {
+	play stall-greeting c
+	local before
+	start c
+	wait_log stall-greeting 'from *'
+	now
+	before=$REPLY
+	cancel c
+	expect_cancelled c
+	now
+	((REPLY - before < 1000)) || fail "cancelled after $((REPLY - before)) ms"
+	start c
+	assert_state c run 2
+	rmdir "$CONFIG/c"
+	both_gone stall-greeting
+}
+
+@test "cancel and rmdir act while logging in" {
+	stop_in login hold-login
+	both_gone hold-login
+}
+
+@test "cancel and rmdir act while negotiating" {
+	stop_in negotiate hold-negotiate
+	both_gone hold-negotiate
+}
+
+@test "cancel and rmdir act while the server's connection is waited for" {
+	stop_in accept hold-accept
+	both_gone hold-accept
+}
+
+@test "cancel and rmdir act while data are waited for" {
+	stop_in transfer hold-transfer
+	both_gone hold-transfer
+}
+
+@test "cancel and rmdir act while data flow" {
+	stop_in transfer steady
+}
+
+@test "cancel and rmdir act while data flow as fast as they can, to a disk" {
+	local before
+	mkdir -p /scratch/kftp-stop
+	play flood a dst=/scratch/kftp-stop/a
+	play flood b dst=/scratch/kftp-stop/b
+	start a b
+	wait_state a bytes '[0-9]{8,}'
+	wait_state b bytes '[0-9]{8,}'
+	now
+	before=$REPLY
+	cancel a
+	expect_cancelled a
+	now
+	((REPLY - before < 2000)) || fail "cancelled after $((REPLY - before)) ms"
+	now
+	before=$REPLY
+	rmdir "$CONFIG/b"
+	now
+	((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
+	nap 1
+	[[ -z $(ls -A /scratch/kftp-stop) ]]
+	rm -r /scratch/kftp-stop
+}
+
+@test "cancel and rmdir act while the 226 is waited for" {
+	play hold-226 a
+	play hold-226 b
+	start a b
+	wait_state a bytes 4096
+	wait_state b bytes 4096
+	cancel a
+	expect_cancelled a 1
+	rmdir "$CONFIG/b"
+	both_gone hold-226
+	nap 0.2
+	assert_no_part "$DIR/a"
+	assert_no_part "$DIR/b"
+	[[ ! -e $DIR/a && ! -e $DIR/b ]]
+}
+
+@test "timeout and deadline act while connecting" {
+	job a "host=$SILENT" timeout_sec=1
+	job b "host=$SILENT" timeout_sec=60 deadline_sec=2
+	start a b
+	expect_failed a ETIMEDOUT
+	expect_failed b ETIMEDOUT
+	assert_took a 1000 2500
+	assert_took b 2000 3500
+	assert_state a phase connect
+}
+
+@test "the deadline acts in the phases login, negotiate, accept and transfer" {
+	local phase
+	for phase in login negotiate accept transfer; do
+		play hold-$phase $phase deadline_sec=2
+		start $phase
+	done
+	for phase in login negotiate accept transfer; do
+		expect_failed $phase ETIMEDOUT
+		assert_state $phase phase $phase
+		assert_took $phase 2000 4000
+	done
+}
+
+@test "timeout_sec acts in the phases login, negotiate, accept and transfer" {
+	local phase
+	for phase in login negotiate accept transfer; do
+		play hold-$phase $phase timeout_sec=1
+		start $phase
+	done
+	for phase in login negotiate accept transfer; do
+		expect_failed $phase ETIMEDOUT
+		assert_state $phase phase $phase
+		assert_took $phase 1000 4000
+	done
+}
+
+@test "rmdir does not wait for a file system that does not answer, nor does a cancelled job publish" {
+	local before
+	truncate -s 16M "$BATS_TEST_TMPDIR/image"
+	mkfs.ext4 -q "$BATS_TEST_TMPDIR/image"
+	mkdir "$DIR/mount"
+	mount -o loop "$BATS_TEST_TMPDIR/image" "$DIR/mount"
+	printf 'old\n' >"$DIR/mount/a"
+	play gated-226 a "dst=$DIR/mount/a"
+	play gated-226 b "dst=$DIR/mount/b"
+	start a b
+	wait_state a bytes 4096
+	wait_state b bytes 4096
+	FROZEN=$DIR/mount
+	fsfreeze -f "$FROZEN"
+	release a
+	release b
+	wait_state a phase commit
+	wait_state b phase commit
+	cancel a
+	now
+	before=$REPLY
+	rmdir "$CONFIG/b"
+	now
+	((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
+	fsfreeze -u "$FROZEN"
+	FROZEN=
+	wait_end a
+	if [[ $REPLY == 'done' ]]; then
+		assert_content "$DIR/mount/a" "$PAYLOAD"
+	else
+		assert_state a status cancelled
+		assert_content "$DIR/mount/a" $'old\n'
+	fi
+	nap 0.3
+	assert_no_part "$DIR/mount/a"
+	assert_no_part "$DIR/mount/b"
+	rmdir "$CONFIG/a"
+	umount "$DIR/mount"
+}
+
+@test "jobs cancelled after random delays are done whole or leave nothing" {
+	local number round
+	for number in {1..16}; do
+		if ((number % 2)); then
+			job "n$number"
+		else
+			play plain "n$number"
+		fi
+	done
+	for round in 1 2 3; do
+		for number in {1..16}; do
+			start "n$number"
+		done
+		for number in {1..16}; do
+			nap "0.0$((RANDOM % 50 + 10))"
+			cancel "n$number"
+		done
+		for number in {1..16}; do
+			wait_end "n$number" 5
+			assert_no_part "$DIR/n$number"
+			state "n$number" status
+			case $REPLY in
+			done) [[ -s $DIR/n$number ]] ;;
+			cancelled) ((round > 1)) || [[ ! -e $DIR/n$number ]] ;;
+			*) fail "$(describe "n$number")" ;;
+			esac
+		done
+	done
+}
+
+@test "jobs removed after random delays leave nothing" {
+	local number round
+	for round in 1 2 3; do
+		for number in {1..10}; do
+			play segments-of-one-byte "n$number" "dst=$DIR/$round-$number"
+			start "n$number"
+		done
+		nap "0.0$((RANDOM % 90 + 10))"
+		rmdir "$CONFIG"/n*
+		[[ ! -e $STATE/n1 && ! -e $STATE/n10 ]]
+	done
+	nap 1
+	for REPLY in "$DIR"/.*.kftp-part; do
+		[[ ! -e $REPLY ]] || fail "$REPLY is still there"
+	done
+}
+
+@test "jobs that are removed the moment they start leave nothing" {
+	local number
+	for number in {1..10}; do
+		job a "dst=$DIR/$number"
+		start a
+		rmdir "$CONFIG/a"
+	done
+	nap 1
+	for REPLY in "$DIR"/.*.kftp-part; do
+		[[ ! -e $REPLY ]] || fail "$REPLY is still there"
+	done
+}
+
+@test "a network namespace lives until the run in it ends, and is gone a second after" {
+	local until
+	# One pair leads to the server; of the other, what is here is gone when the namespace is.
+	ip netns add kftp-lone
+	ip link add kftp-lone0 netns kftp-lone type veth peer name kftp-lone1 netns "$SERVER_NS"
+	ip link add kftp-lone2 netns kftp-lone type veth peer name kftp-canary
+	ip -n kftp-lone address add 198.51.100.2/24 dev kftp-lone0
+	ip -n kftp-lone link set kftp-lone0 up
+	ip -n "$SERVER_NS" address add 198.51.100.1/24 dev kftp-lone1
+	ip -n "$SERVER_NS" link set kftp-lone1 up
+	play hold-transfer a host=198.51.100.1
+	nsenter --net=/run/netns/kftp-lone bash -c "echo 1 >$CONFIG/a/start"
+	wait_state a phase transfer
+	ip netns del kftp-lone
+	nap 1
+	assert_state a status running
+	[[ -e /sys/class/net/kftp-canary ]]
+	cancel a
+	expect_cancelled a 1
+	until=$((SECONDS + 2))
+	while [[ -e /sys/class/net/kftp-canary ]]; do
+		((SECONDS <= until)) || fail "the namespace is still there"
+		nap 0.05
+	done
+}
+
+@test "a network namespace that is removed lets a transfer in it come to its end" {
+	ip netns add kftp-lone
+	ip link add kftp-lone0 netns kftp-lone type veth peer name kftp-lone1 netns "$SERVER_NS"
+	ip -n kftp-lone address add 198.51.100.2/24 dev kftp-lone0
+	ip -n kftp-lone link set kftp-lone0 up
+	ip -n "$SERVER_NS" address add 198.51.100.1/24 dev kftp-lone1
+	ip -n "$SERVER_NS" link set kftp-lone1 up
+	play gated a host=198.51.100.1
+	nsenter --net=/run/netns/kftp-lone bash -c "echo 1 >$CONFIG/a/start"
+	wait_state a phase transfer
+	ip netns del kftp-lone
+	release a
+	expect_done a
+}
