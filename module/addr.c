@@ -79,6 +79,37 @@ bool kftp_addr_same_host(const struct kftp_addr *a, const struct kftp_addr *b)
 	       a->in6.sin6_scope_id == b->in6.sin6_scope_id;
 }
 
+/*
+ * RFC 5952: servers compare this text with what they call their client. The
+ * longest run of two or more zero groups is left out, the first of several.
+ */
+static void ipv6_text(const u8 *addr, char text[KFTP_ADDR_IPV6_MAX])
+{
+	int zeros = 0, gap = -1, gap_len = 1;
+	int i, len = 0;
+
+	for (i = 0; i < 8; i++) {
+		zeros = addr[2 * i] || addr[2 * i + 1] ? 0 : zeros + 1;
+		if (zeros > gap_len) {
+			gap_len = zeros;
+			gap = i + 1 - zeros;
+		}
+	}
+	for (i = 0; i < 8; i++) {
+		if (i == gap) {
+			text[len++] = ':';
+			text[len++] = ':';
+			i += gap_len - 1;
+			continue;
+		}
+		if (i && i != gap + gap_len)
+			text[len++] = ':';
+		len += snprintf(&text[len], KFTP_ADDR_IPV6_MAX - len, "%x",
+				addr[2 * i] << 8 | addr[2 * i + 1]);
+	}
+	text[len] = '\0';
+}
+
 /**
  * kftp_addr_command - the command that tells the server where to connect
  * @addr: where the data connection is listened for
@@ -92,6 +123,7 @@ bool kftp_addr_same_host(const struct kftp_addr *a, const struct kftp_addr *b)
 int kftp_addr_command(const struct kftp_addr *addr, char *buf, size_t size)
 {
 	u16 port = kftp_addr_port(addr);
+	char text[KFTP_ADDR_IPV6_MAX];
 	const u8 *a;
 	int len;
 
@@ -100,12 +132,8 @@ int kftp_addr_command(const struct kftp_addr *addr, char *buf, size_t size)
 		len = snprintf(buf, size, "PORT %u,%u,%u,%u,%u,%u",
 			       a[0], a[1], a[2], a[3], port >> 8, port & 0xff);
 	} else {
-		a = addr->in6.sin6_addr.s6_addr;
-		len = snprintf(buf, size, "EPRT |2|%x:%x:%x:%x:%x:%x:%x:%x|%u|",
-			       a[0] << 8 | a[1], a[2] << 8 | a[3],
-			       a[4] << 8 | a[5], a[6] << 8 | a[7],
-			       a[8] << 8 | a[9], a[10] << 8 | a[11],
-			       a[12] << 8 | a[13], a[14] << 8 | a[15], port);
+		ipv6_text(addr->in6.sin6_addr.s6_addr, text);
+		len = snprintf(buf, size, "EPRT |2|%s|%u|", text, port);
 	}
 	return (size_t)len < size ? len : -ENOSPC;
 }

@@ -5,8 +5,11 @@
 
 #include "pure.h"
 
-/* "EPRT |2|" eight groups "|65535|" and the end of the string */
-#define KFTP_ADDR_COMMAND_MAX	64
+/* Eight groups with colons between them, and the end of the string */
+#define KFTP_ADDR_IPV6_MAX	(8 * 4 + 7 + 1)
+
+/* "EPRT |2|" address "|65535|" */
+#define KFTP_ADDR_COMMAND_MAX	(8 + KFTP_ADDR_IPV6_MAX + 7)
 
 /**
  * struct kftp_addr - the address of an IPv4 or IPv6 endpoint

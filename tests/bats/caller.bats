@@ -40,7 +40,7 @@ LIMITED=(--reuid 1000 --regid 1000 --clear-groups --inh-caps +sys_admin --ambien
 	printf '%s\n' host=192.0.2.9 port=22 user=bob pass=x src=y dst=/tmp/y direction=put timeout_sec=1 deadline_sec=1 \
 		port_min=1 port_max=2 max_size=1 start=1 cancel=1 >"$DIR/pairs"
 	# shellcheck disable=SC2016
-	run -0 setpriv --inh-caps -sys_admin --bounding-set -sys_admin bash -c '
+	run setpriv --inh-caps -sys_admin --bounding-set -sys_admin bash -c '
 		while IFS== read -r file value; do
 			printf "%s\n" "$value" >"$0/$file"
 		done <"$1" 2>&1' "$CONFIG/a" "$DIR/pairs"

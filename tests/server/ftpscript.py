@@ -215,7 +215,12 @@ def gate(session):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
             return
-        time.sleep(0.02)
+        # What waits for a client that has gone would take away the next one's file.
+        session.control.settimeout(0.02)
+        with contextlib.suppress(TimeoutError):
+            if not session.control.recv(1, socket.MSG_PEEK):
+                raise Over("the client closed")
+            time.sleep(0.02)
     raise Over("the gate stayed closed")
 
 
@@ -635,8 +640,10 @@ class Server:
 
     @staticmethod
     def tell(directory, part, name, number):
-        with open(os.path.join(directory, part, name), "w", encoding="ascii") as file:
+        path = os.path.join(directory, part, name)
+        with open(path + ".new", "w", encoding="ascii") as file:
             file.write(f"{number}\n")
+        os.rename(path + ".new", path)
 
     def run(self):
         poller = select.poll()

@@ -42,12 +42,29 @@ static void commands(void **state)
 	check_command(v4("192.0.2.1", 20), "PORT 192,0,2,1,0,20");
 	check_command(v4("255.255.255.255", 65535),
 		      "PORT 255,255,255,255,255,255");
-	check_command(v6("::", 1, 0), "EPRT |2|0:0:0:0:0:0:0:0|1|");
-	check_command(v6("2001:db8::1", 256, 0),
-		      "EPRT |2|2001:db8:0:0:0:0:0:1|256|");
-	check_command(v6("fe80::1", 65535, 7), "EPRT |2|fe80:0:0:0:0:0:0:1|65535|");
+	check_command(v6("2001:db8::1", 256, 0), "EPRT |2|2001:db8::1|256|");
+	check_command(v6("fe80::1", 65535, 7), "EPRT |2|fe80::1|65535|");
 	check_command(v6("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535, 0),
 		      "EPRT |2|ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff|65535|");
+}
+
+/* What is written as RFC 5952 wants it comes out as it went in */
+static void addresses_in_canonical_form(void **state)
+{
+	static const char *const texts[] = {
+		"::", "::1", "1::", "1::2", "2001:db8::1", "fe80::1:0:0:1",
+		"1:0:0:2::3", "1::2:0:0:3", "0:1:2:3:4:5:6:7", "1:2:3:4:5:6:7:0",
+		"1:0:3:4:5:6:7:8", "::3:4:5:6:7:8", "1:2:3:4:5:6::",
+		"1:2:3::6:7:8", "abcd:ef01:2345:6789:abcd:ef01:2345:6789",
+	};
+	char command[KFTP_ADDR_COMMAND_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(texts); i++) {
+		snprintf(command, sizeof(command), "EPRT |2|%s|9|", texts[i]);
+		check_command(v6(texts[i], 9, 0), command);
+	}
 }
 
 static void a_command_that_does_not_fit(void **state)
@@ -117,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands),
+		cmocka_unit_test(addresses_in_canonical_form),
 		cmocka_unit_test(a_command_that_does_not_fit),
 		cmocka_unit_test(ports_and_lengths),
 		cmocka_unit_test(mapped_addresses_are_ipv4),
