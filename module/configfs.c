@@ -80,11 +80,13 @@ static int text_store(const struct kftp_field *field, void *value,
 			return -ENOMEM;
 	}
 	err = len && field->check ? field->check(text) : 0;
-	if (err)
-		swap(*old, text);
+	if (err) {
+		kfree_sensitive(text);
+		return err;
+	}
 	kfree_sensitive(*old);
 	*old = text;
-	return err;
+	return 0;
 }
 
 static ssize_t number_show(const struct kftp_field *field, const void *value,

@@ -90,10 +90,13 @@ int kftp_control_try_reply(struct kftp_control *control)
  */
 void kftp_control_show(struct kftp_control *control)
 {
+	size_t len;
+
 	if (control->reply.code < 200)
 		return;
-	kftp_reply_mask(&control->reply, control->pass);
-	kftp_state_reply(control->state, &control->reply);
+	len = kftp_reply_masked(&control->reply, control->pass, control->shown);
+	kftp_state_reply(control->state, control->reply.code, control->shown,
+			 len);
 }
 
 static int control_wait_reply(struct kftp_control *control)
@@ -196,8 +199,8 @@ int kftp_control_command(struct kftp_control *control, const char *verb,
  * kftp_control_close - take leave of the server, without depending on it
  * @control: a control connection, perhaps not connected
  *
- * If both ends are in step, QUIT is sent. The answer is neither shown nor
- * needed, and waited for but a moment.
+ * QUIT is sent unless something is there that was not asked for. The answer is
+ * neither shown nor needed, and waited for but a moment.
  */
 void kftp_control_close(struct kftp_control *control)
 {

@@ -21,6 +21,7 @@
  * @in: bytes received
  * @in_pos: first of them that is not parsed yet
  * @in_len: how many there are
+ * @shown: the text of a reply without the password
  * @out: the command being sent
  *
  * Holds secrets: free with kfree_sensitive().
@@ -34,6 +35,7 @@ struct kftp_control {
 	size_t in_pos;
 	size_t in_len;
 	char in[512];
+	char shown[KFTP_REPLY_SHOWN];
 	char out[KFTP_COMMAND_MAX];
 };
 

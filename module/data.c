@@ -39,7 +39,7 @@ static size_t batch_add(struct kftp_batch *batch, struct page *page,
 		pins = 0;
 	/* small pieces of large pages keep more memory than they carry */
 	if (batch->nr == KFTP_BATCH_PIECES ||
-	    (batch->nr && batch->pinned + pins > 2 * KFTP_BATCH_BYTES))
+	    (pins && batch->nr && batch->pinned + pins > 2 * KFTP_BATCH_BYTES))
 		return 0;
 
 	get_page(page);
@@ -154,6 +154,9 @@ static int data_end(struct sock *sk)
 {
 	int err;
 
+	/* urgent data have no meaning here, and end what tcp_read_sock() passes */
+	if (tcp_sk(sk)->urg_data)
+		return -EPROTO;
 	/* only a FIN is an end; whatever tore it down after that is no matter */
 	if (sock_flag(sk, SOCK_DONE))
 		return 0;
@@ -162,9 +165,6 @@ static int data_end(struct sock *sk)
 		return err;
 	if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE)
 		return -ECONNRESET;
-	/* urgent data have no meaning here, and would never be passed */
-	if (tcp_sk(sk)->urg_data)
-		return -EPROTO;
 	return -EAGAIN;
 }
 
@@ -183,23 +183,17 @@ int kftp_data_accept(struct kftp_data *data)
 {
 	int err;
 
-	do {
-		err = kftp_wait_check(data->listener.wait);
-		if (err)
-			return err;
-		err = kftp_sock_accept(&data->listener, &data->conn,
-				       &data->peer);
-		if (!err && kftp_addr_same_host(&data->peer, &data->server)) {
-			kftp_sock_close(&data->listener);
-			kftp_wait_progress(data->conn.wait);
-			return 0;
-		}
-		if (!err) {
-			kftp_sock_close(&data->conn);
-			data->strangers++;
-		}
-	} while (!err);
-	return err;
+	err = kftp_sock_accept(&data->listener, &data->conn, &data->peer);
+	if (err)
+		return err;
+	if (!kftp_addr_same_host(&data->peer, &data->server)) {
+		kftp_sock_close(&data->conn);
+		data->strangers++;
+		return -EAGAIN;
+	}
+	kftp_sock_close(&data->listener);
+	kftp_wait_progress(data->conn.wait);
+	return 0;
 }
 
 /**
@@ -229,12 +223,15 @@ ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink)
 	if (n <= 0)
 		return n;
 
-	kftp_wait_progress(data->conn.wait);
 	iov_iter_bvec(&from, ITER_SOURCE, batch->pieces, batch->nr,
 		      batch->bytes);
 	err = kftp_sink_write(sink, &from);
 	batch_empty(batch);
-	return err ?: n;
+	if (err)
+		return err;
+	/* what a slow disk took is no stall of the server's */
+	kftp_wait_progress(data->conn.wait);
+	return n;
 }
 
 /**

@@ -24,7 +24,9 @@ static LIST_HEAD(kftp_queue);
 static unsigned int kftp_active;
 static DEFINE_SPINLOCK(kftp_queue_lock);
 
+/* Sessions; and what ends a run without its turn, which must not wait for one */
 static struct workqueue_struct *kftp_wq;
+static struct workqueue_struct *kftp_tidy_wq;
 
 static void queue_expire(struct work_struct *work);
 static DECLARE_DELAYED_WORK(kftp_queue_expire, queue_expire);
@@ -51,14 +53,13 @@ void kftp_queue_kick(void)
 }
 
 /* A run that has to end without its turn: its work only tidies up */
-static bool queue_withdraw(struct kftp_run *run)
+static void queue_withdraw(struct kftp_run *run)
 {
 	lockdep_assert_held(&kftp_queue_lock);
 	if (list_empty(&run->queued))
-		return false;
+		return;
 	list_del_init(&run->queued);
-	queue_work(kftp_wq, &run->work);
-	return true;
+	queue_work(kftp_tidy_wq, &run->work);
 }
 
 /* Deadlines count from start: end what has waited too long, come back in time */
@@ -80,7 +81,7 @@ static void queue_expire(struct work_struct *work)
 	spin_unlock(&kftp_queue_lock);
 
 	if (first != U64_MAX)
-		mod_delayed_work(kftp_wq, &kftp_queue_expire,
+		mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire,
 				 min_t(u64, first - now, MAX_JIFFY_OFFSET));
 }
 
@@ -134,7 +135,7 @@ static void job_log(struct kftp_job *job, const struct kftp_session *session)
 	const struct kftp_state *state = &job->state;
 	const char *name = dev_name(&job->dev);
 	const char *phase = kftp_phase_names[state->phase];
-	char error[16];
+	char error[KFTP_ERROR_MAX];
 
 	switch (state->status) {
 	case KFTP_DONE:
@@ -271,9 +272,11 @@ int kftp_job_start(struct kftp_job *job, struct inode *dir)
 {
 	ktime_t started = ktime_get();
 	struct kftp_run *run;
+	bool expires;
 	int err;
 
 	mutex_lock(&job->lock);
+	expires = job->config.deadline_sec;
 	err = kftp_job_busy(job) ? -EBUSY : job_check(&job->config);
 	if (!err)
 		WRITE_ONCE(job->starting, true);
@@ -296,24 +299,20 @@ int kftp_job_start(struct kftp_job *job, struct inode *dir)
 
 	if (IS_ERR(run))
 		return PTR_ERR(run);
-	if (job->config.deadline_sec)
-		mod_delayed_work(kftp_wq, &kftp_queue_expire, 0);
+	if (expires)
+		mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire, 0);
 	return 0;
 }
 
-/* True if the run was queued, and so has nothing to wind down but its file */
-static bool job_cancel(struct kftp_job *job)
+static void job_cancel(struct kftp_job *job)
 {
-	bool queued;
-
 	lockdep_assert_held(&job->lock);
 	if (!job->run)
-		return false;
+		return;
 	kftp_wait_cancel(&job->run->session.wait);
 	spin_lock(&kftp_queue_lock);
-	queued = queue_withdraw(job->run);
+	queue_withdraw(job->run);
 	spin_unlock(&kftp_queue_lock);
-	return queued;
 }
 
 /**
@@ -327,11 +326,18 @@ static bool job_cancel(struct kftp_job *job)
 int kftp_job_cancel(struct kftp_job *job)
 {
 	bool queued;
+	u64 run;
 
 	mutex_lock(&job->lock);
-	queued = job_cancel(job);
+	run = job->state.run;
+	queued = READ_ONCE(job->state.status) == KFTP_QUEUED;
+	job_cancel(job);
 	mutex_unlock(&job->lock);
-	return queued ? wait_event_killable(job->ended, !kftp_job_busy(job)) : 0;
+	if (!queued)
+		return 0;
+	/* it has nothing to wind down but its file; another run is no matter */
+	return wait_event_killable(job->ended,
+				   kftp_state_is_over(&job->state, run));
 }
 
 /**
@@ -398,7 +404,14 @@ int kftp_job_init(void)
 {
 	kftp_wq = alloc_workqueue(KFTP_NAME, WQ_UNBOUND | WQ_SYSFS,
 				  KFTP_MAX_ACTIVE_LIMIT);
-	return kftp_wq ? 0 : -ENOMEM;
+	if (!kftp_wq)
+		return -ENOMEM;
+	kftp_tidy_wq = alloc_workqueue("kftp_tidy", WQ_UNBOUND, 0);
+	if (!kftp_tidy_wq) {
+		destroy_workqueue(kftp_wq);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /**
@@ -409,5 +422,6 @@ int kftp_job_init(void)
 void kftp_job_exit(void)
 {
 	cancel_delayed_work_sync(&kftp_queue_expire);
+	destroy_workqueue(kftp_tidy_wq);
 	destroy_workqueue(kftp_wq);
 }

@@ -12,6 +12,7 @@
 #include "configfs.h"
 #include "job.h"
 #include "net.h"
+#include "pause.h"
 #include "sink.h"
 #include "sysfs.h"
 
@@ -36,9 +37,12 @@ static int __init kftp_init(void)
 {
 	int err;
 
-	err = kftp_net_init();
+	err = kftp_pause_init();
 	if (err)
 		return err;
+	err = kftp_net_init();
+	if (err)
+		goto pause;
 	err = kftp_sink_init();
 	if (err)
 		goto net;
@@ -61,6 +65,8 @@ sink:
 	kftp_sink_exit();
 net:
 	kftp_net_exit();
+pause:
+	kftp_pause_exit();
 	return err;
 }
 
@@ -72,6 +78,7 @@ static void __exit kftp_exit(void)
 	kftp_sysfs_exit();
 	kftp_sink_exit();
 	kftp_net_exit();
+	kftp_pause_exit();
 }
 
 module_init(kftp_init);

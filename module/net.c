@@ -276,6 +276,8 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 	sock_set_reuseaddr(ks->sock->sk);
 	/* inherited by the connection, whose window scale it has to be in */
 	sock_set_rcvbuf(ks->sock->sk, KFTP_RCVBUF);
+	/* half-open connections keep a closed listener until their next timer */
+	tcp_sock_set_syncnt(ks->sock->sk, 1);
 
 	err = kernel_bind(ks->sock, &addr->sa, kftp_addr_len(addr));
 	if (!err)
@@ -444,7 +446,7 @@ void kftp_sock_close(struct kftp_sock *ks)
 int kftp_net_literal(struct net *net, const char *host, u16 port,
 		     struct kftp_addr *addr)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {};
 	char service[8];
 	int err;
 

@@ -220,7 +220,8 @@ s64 kftp_reply_size(const struct kftp_reply *reply)
  * kftp_reply_announced - the size that a 150 or 125 reply announces
  * @reply: a complete reply
  *
- * No RFC asks for it, but most servers write "(1234 bytes)".
+ * No RFC asks for it, but most servers write "(1234 bytes)" behind the file's
+ * name, which may itself have such a text in it.
  *
  * Return: bytes, or -1 if the text says nothing of that form.
  */
@@ -229,7 +230,7 @@ s64 kftp_reply_announced(const struct kftp_reply *reply)
 	static const char unit[] = " bytes)";
 	size_t len = sizeof(unit) - 1;
 	size_t i, left, digits;
-	s64 size;
+	s64 size, last = -1;
 
 	for (i = 0; i < reply->text_len; i++) {
 		if (reply->text[i] != '(')
@@ -239,35 +240,37 @@ s64 kftp_reply_announced(const struct kftp_reply *reply)
 		if (size < 0 || left - digits < len)
 			continue;
 		if (!memcmp(&reply->text[i + 1 + digits], unit, len))
-			return size;
+			last = size;
 	}
-	return -1;
+	return last;
 }
 
 /**
- * kftp_reply_mask - hide a secret that the server echoes
+ * kftp_reply_masked - the text to show, without a secret that the server echoes
  * @reply: a complete reply
  * @secret: what may not be seen; may be empty
+ * @text: for the text, not terminated
  *
  * Each occurrence becomes one asterisk, so that not even its length is told.
+ * None that begins in what is looked at is cut off by the end of what was
+ * kept, see KFTP_REPLY_TEXT.
+ *
+ * Return: bytes of @text.
  */
-void kftp_reply_mask(struct kftp_reply *reply, const char *secret)
+size_t kftp_reply_masked(const struct kftp_reply *reply, const char *secret,
+			 char text[KFTP_REPLY_SHOWN])
 {
 	size_t len = strlen(secret);
-	size_t from, to = 0;
+	size_t from = 0, to = 0;
 
-	if (!len)
-		return;
-	for (from = 0; from < reply->text_len; to++) {
-		if (reply->text_len - from >= len &&
+	while (from < reply->text_len && from < KFTP_REPLY_SHOWN) {
+		if (len && reply->text_len - from >= len &&
 		    !memcmp(&reply->text[from], secret, len)) {
-			reply->text[to] = '*';
+			text[to++] = '*';
 			from += len;
 		} else {
-			reply->text[to] = reply->text[from++];
+			text[to++] = reply->text[from++];
 		}
 	}
-	/* what was moved down may not stay behind */
-	memset(&reply->text[to], 0, reply->text_len - to);
-	reply->text_len = to;
+	return to;
 }

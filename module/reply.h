@@ -53,6 +53,7 @@ bool kftp_reply_may_be(const struct kftp_reply *reply, int code);
 int kftp_reply_errno(int code);
 s64 kftp_reply_size(const struct kftp_reply *reply);
 s64 kftp_reply_announced(const struct kftp_reply *reply);
-void kftp_reply_mask(struct kftp_reply *reply, const char *secret);
+size_t kftp_reply_masked(const struct kftp_reply *reply, const char *secret,
+			 char text[KFTP_REPLY_SHOWN]);
 
 #endif /* _KFTP_REPLY_H */

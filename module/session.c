@@ -37,28 +37,16 @@ struct dialogue {
 	bool complete;
 };
 
-/**
- * kftp_config_user - the name to log in with
- * @config: a job's configuration
- *
- * Return: the configured name, or the default.
- */
-const char *kftp_config_user(const struct kftp_config *config)
+static const char *config_user(const struct kftp_config *config)
 {
 	return config->user ?: KFTP_USER_DEFAULT;
 }
 
-/**
- * kftp_config_pass - the password
- * @config: a job's configuration
- *
- * Return: the configured password, or the default of its user.
- */
-const char *kftp_config_pass(const struct kftp_config *config)
+static const char *config_pass(const struct kftp_config *config)
 {
 	if (config->pass)
 		return config->pass;
-	return strcmp(kftp_config_user(config), KFTP_USER_DEFAULT) ?
+	return strcmp(config_user(config), KFTP_USER_DEFAULT) ?
 	       "" : KFTP_PASS_DEFAULT;
 }
 
@@ -75,7 +63,7 @@ static int dialogue_connect(struct dialogue *d)
 {
 	const struct kftp_config *config = d->session->config;
 	struct kftp_addr addrs[KFTP_ADDRS_MAX] = { d->session->server };
-	int err, i, n = 1;
+	int i, n = 1, err = -EHOSTUNREACH;
 	u64 stall;
 
 	if (addrs[0].sa.sa_family == AF_UNSPEC) {
@@ -117,10 +105,10 @@ static int dialogue_login(struct dialogue *d)
 	int code;
 
 	code = kftp_control_command(&d->control, "USER",
-				    kftp_config_user(config));
+				    config_user(config));
 	if (code == 331)
 		code = kftp_control_command(&d->control, "PASS",
-					    kftp_config_pass(config));
+					    config_pass(config));
 	return want_2yz(code);
 }
 
@@ -230,10 +218,11 @@ static int dialogue_retrieve(struct dialogue *d)
 		if (!kftp_sock_readable(&data->listener))
 			continue;
 		err = kftp_data_accept(data);
-		if (err && err != -EAGAIN)
+		if (!err)
+			kftp_state_peer(d->state, &data->peer);
+		else if (err != -EAGAIN)
 			return err;
 	}
-	kftp_state_peer(d->state, &data->peer);
 	return 0;
 }
 
@@ -316,7 +305,7 @@ int kftp_session_run(struct kftp_session *session)
 	d->state = session->state;
 	d->expect = -1;
 	kftp_control_init(&d->control, session->state,
-			  kftp_config_pass(session->config));
+			  config_pass(session->config));
 
 	err = dialogue_connect(d) ?:
 	      dialogue_greeting(d) ?:

@@ -45,9 +45,6 @@ struct kftp_config {
 	u64 max_size;
 };
 
-const char *kftp_config_user(const struct kftp_config *config);
-const char *kftp_config_pass(const struct kftp_config *config);
-
 /**
  * struct kftp_session - one transfer
  * @config: the job's

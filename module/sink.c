@@ -18,6 +18,7 @@
 #include "aside.h"
 #include "compat.h"
 #include "kftp.h"
+#include "pause.h"
 #include "sink.h"
 
 /* Write-back is started after so many bytes, so that fsync finds little to do */
@@ -124,28 +125,35 @@ static int sink_walk(struct kftp_wait *wait, const char *name, size_t len,
  * which nothing can be created are known by that; these are the others, and
  * what is better refused by name than by luck.
  */
-static bool sink_refuses(const struct path *dir)
+static int sink_check_dir(const struct path *dir)
 {
 	static const char *const interfaces[] = {
 		"autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2",
 		"configfs", "debugfs", "devpts", "efivarfs", "functionfs",
-		"fusectl", "hugetlbfs", "mqueue", "nfsd", "proc", "pstore",
+		"fusectl", "hugetlbfs", "mqueue", "nfsd", "ocfs2_dlmfs", "proc", "pstore",
 		"resctrl", "rpc_pipefs", "securityfs", "selinuxfs", "smackfs",
 		"sysfs", "tracefs",
 	};
 	struct super_block *sb = dir->dentry->d_sb;
+	struct inode *inode = d_inode(dir->dentry);
 
-	return !d_inode(dir->dentry)->i_op->create ||
-	       match_string(interfaces, ARRAY_SIZE(interfaces),
-			    sb->s_type->name) >= 0;
+	if (match_string(interfaces, ARRAY_SIZE(interfaces),
+			 sb->s_type->name) >= 0)
+		return -EACCES;
+	if (!inode->i_op->create)
+		return sb_rdonly(sb) ? -EROFS : -EACCES;
+	/* nothing could be renamed there, nor the temporary file removed */
+	return IS_APPEND(inode) ? -EPERM : 0;
 }
 
 /* May what is called so be replaced by a regular file of the caller's? */
 static int sink_check_target(const struct path *dir, struct dentry *target)
 {
+	struct inode *inode = d_inode(target);
+
 	if (d_is_negative(target))
 		return 0;
-	switch (d_inode(target)->i_mode & S_IFMT) {
+	switch (inode->i_mode & S_IFMT) {
 	case S_IFREG:
 		break;
 	case S_IFDIR:
@@ -157,8 +165,11 @@ static int sink_check_target(const struct path *dir, struct dentry *target)
 	}
 	if (d_mountpoint(target))
 		return -EBUSY;
-	return inode_permission(kftp_mnt_idmap(dir->mnt), d_inode(target),
-				MAY_WRITE);
+	/* what the rename would refuse is better known before the transfer */
+	if (IS_APPEND(inode) || IS_SWAPFILE(inode) ||
+	    check_sticky(kftp_mnt_idmap(dir->mnt), d_inode(dir->dentry), inode))
+		return -EPERM;
+	return inode_permission(kftp_mnt_idmap(dir->mnt), inode, MAY_WRITE);
 }
 
 /* Two sinks must never have one destination: their temporary file is the same */
@@ -204,6 +215,7 @@ static struct dentry *sink_lookup(const struct kftp_sink *sink, const char *name
 static int sink_unlink_part(struct kftp_sink *sink)
 {
 	struct inode *dir = d_inode(sink->dir.dentry);
+	struct inode *inode = NULL;
 	struct dentry *part;
 	int err;
 
@@ -216,6 +228,10 @@ static int sink_unlink_part(struct kftp_sink *sink)
 		err = PTR_ERR(part);
 		goto out;
 	}
+	/* a large file takes long to free: not with the directory locked */
+	inode = d_inode(part);
+	if (inode)
+		ihold(inode);
 	if (d_is_negative(part))
 		err = 0;
 	else if (sink->file && d_inode(part) != file_inode(sink->file))
@@ -228,6 +244,7 @@ static int sink_unlink_part(struct kftp_sink *sink)
 	dput(part);
 out:
 	inode_unlock(dir);
+	iput(inode);
 	mnt_drop_write(sink->dir.mnt);
 	return err;
 }
@@ -254,6 +271,8 @@ static int sink_create(struct kftp_sink *sink)
 	mutex_lock(&kftp_sinks_lock);
 	sink->file = file;
 	mutex_unlock(&kftp_sinks_lock);
+	/* an overlay's pages are those of the file below */
+	sink->mapping = d_real_inode(file->f_path.dentry)->i_mapping;
 	return file->f_mode & FMODE_CAN_WRITE && file->f_op->write_iter ?
 	       0 : -EACCES;
 }
@@ -301,8 +320,9 @@ static int sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 			&sink->dir);
 	if (err)
 		return err;
-	if (sink_refuses(&sink->dir))
-		return -EACCES;
+	err = sink_check_dir(&sink->dir);
+	if (err)
+		return err;
 
 	target = lookup_one_unlocked(kftp_mnt_idmap(sink->dir.mnt), sink->name,
 				     sink->dir.dentry, strlen(sink->name));
@@ -334,12 +354,31 @@ int kftp_sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 	int err;
 
 	INIT_LIST_HEAD(&sink->live);
-	sink->limit = min_t(u64, limit, LLONG_MAX);
+	sink->limit = limit == RLIM_INFINITY ? LLONG_MAX :
+					       min_t(u64, limit, LLONG_MAX);
 	sink->mode = 0666 & ~current_umask();
 	err = sink_open(sink, wait, dst, job_dir);
 	if (err)
 		kftp_sink_close(sink);
 	return err;
+}
+
+static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
+{
+	ssize_t n;
+
+	while (iov_iter_count(from)) {
+		n = kftp_iter_write(sink->file, from, &sink->pos);
+		if (n < 0)
+			return n;
+		if (!n)
+			return -EIO;
+	}
+	if (sink->pos - sink->flushed >= KFTP_FLUSH_BYTES) {
+		sink->flushed = sink->pos;
+		return filemap_flush(sink->mapping);
+	}
+	return 0;
 }
 
 /**
@@ -351,22 +390,14 @@ int kftp_sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
  */
 int kftp_sink_write(struct kftp_sink *sink, struct iov_iter *from)
 {
-	ssize_t n;
+	int err;
 
 	if (iov_iter_count(from) > sink->limit - sink->pos)
 		return -EFBIG;
-	while (iov_iter_count(from)) {
-		n = kftp_iter_write(sink->file, from, &sink->pos);
-		if (n < 0)
-			return n;
-		if (!n)
-			return -EIO;
-	}
-	if (sink->pos - sink->flushed >= KFTP_FLUSH_BYTES) {
-		sink->flushed = sink->pos;
-		return filemap_flush(sink->file->f_mapping);
-	}
-	return 0;
+	kftp_pause_enter();
+	err = sink_write(sink, from);
+	kftp_pause_leave();
+	return err;
 }
 
 static int sink_chmod(struct kftp_sink *sink)
@@ -465,16 +496,7 @@ static int sink_sync_dir(struct kftp_sink *sink)
 	return err == -EINVAL ? 0 : err;
 }
 
-/**
- * kftp_sink_publish - make the file durable and put it in its place
- * @sink: an open sink, complete
- * @wait: the run's wait; looked at for the last time before the rename
- *
- * Context: the run's; blocks on the file system.
- *
- * Return: 0 or a negative errno, after which the old destination is untouched.
- */
-int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
+static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 {
 	int err;
 
@@ -492,6 +514,25 @@ int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 }
 
 /**
+ * kftp_sink_publish - make the file durable and put it in its place
+ * @sink: an open sink, complete
+ * @wait: the run's wait; looked at for the last time before the rename
+ *
+ * Context: the run's; blocks on the file system.
+ *
+ * Return: 0 or a negative errno, after which the old destination is untouched.
+ */
+int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
+{
+	int err;
+
+	kftp_pause_enter();
+	err = sink_publish(sink, wait);
+	kftp_pause_leave();
+	return err;
+}
+
+/**
  * kftp_sink_close - let go of the destination
  * @sink: opened, published or not; may be closed twice
  *
@@ -502,6 +543,7 @@ int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
  */
 void kftp_sink_close(struct kftp_sink *sink)
 {
+	kftp_pause_enter();
 	if (sink->file && !sink->published)
 		sink_unlink_part(sink);
 
@@ -517,6 +559,8 @@ void kftp_sink_close(struct kftp_sink *sink)
 		sink->file = NULL;
 	}
 	path_put(&sink->dir);
+	kftp_pause_leave();
+
 	sink->dir = (struct path){};
 	kfree(sink->name);
 	sink->name = NULL;

@@ -17,6 +17,7 @@
  * @name: the destination's last component; owned
  * @part: the temporary file's name; owned, in one allocation with @name
  * @file: the temporary file; a reference
+ * @mapping: where its pages are
  * @pos: bytes written
  * @flushed: up to where write-back was started
  * @limit: the largest file that the caller may write (RLIMIT_FSIZE)
@@ -30,6 +31,7 @@ struct kftp_sink {
 	char *name;
 	char *part;
 	struct file *file;
+	struct address_space *mapping;
 	loff_t pos;
 	loff_t flushed;
 	loff_t limit;

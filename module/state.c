@@ -123,6 +123,23 @@ void kftp_state_ended(struct kftp_state *state, int error)
 }
 
 /**
+ * kftp_state_is_over - has that run ended?
+ * @state: a job's
+ * @run: its number
+ *
+ * Return: true if it has, whether or not another was started since.
+ */
+bool kftp_state_is_over(struct kftp_state *state, u64 run)
+{
+	bool over;
+
+	spin_lock(&state->lock);
+	over = state->run != run || !kftp_state_busy(state);
+	spin_unlock(&state->lock);
+	return over;
+}
+
+/**
  * kftp_state_phase - the dialogue came a step further
  * @state: of a running job
  * @phase: where it is now
@@ -177,16 +194,18 @@ void kftp_state_peer(struct kftp_state *state, const struct kftp_addr *peer)
 /**
  * kftp_state_reply - a final reply came
  * @state: of a running job, after kftp_state_prepare()
- * @reply: the reply, masked
+ * @code: the reply's code
+ * @text: its text, masked
+ * @len: of @text
  */
-void kftp_state_reply(struct kftp_state *state, const struct kftp_reply *reply)
+void kftp_state_reply(struct kftp_state *state, int code, const char *text,
+		      size_t len)
 {
-	size_t len = min_t(size_t, reply->text_len, KFTP_REPLY_SHOWN);
 	int n;
 
 	spin_lock(&state->lock);
-	state->reply_code = reply->code;
-	n = string_escape_mem(reply->text, len, state->reply, KFTP_REPLY_SHOWN,
+	state->reply_code = code;
+	n = string_escape_mem(text, len, state->reply, KFTP_REPLY_SHOWN,
 			      ESCAPE_SPACE | ESCAPE_HEX | ESCAPE_NAP, NULL);
 	state->reply[min_t(size_t, n, KFTP_REPLY_SHOWN)] = '\0';
 	spin_unlock(&state->lock);

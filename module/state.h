@@ -73,9 +73,15 @@ void kftp_state_phase(struct kftp_state *state, enum kftp_phase phase);
 void kftp_state_size(struct kftp_state *state, s64 size);
 u64 kftp_state_moved(struct kftp_state *state, u64 bytes);
 void kftp_state_peer(struct kftp_state *state, const struct kftp_addr *peer);
-void kftp_state_reply(struct kftp_state *state, const struct kftp_reply *reply);
+void kftp_state_reply(struct kftp_state *state, int code, const char *text,
+		      size_t len);
 u64 kftp_state_elapsed_ms(const struct kftp_state *state);
 const char *kftp_state_error(int error, char *buf, size_t size);
+
+/* Room for the name of any errno, with its sign */
+#define KFTP_ERROR_MAX	24
+
+bool kftp_state_is_over(struct kftp_state *state, u64 run);
 
 static inline bool kftp_state_busy(const struct kftp_state *state)
 {

@@ -7,6 +7,7 @@
 #include <linux/device.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/wait_bit.h>
 
 #include "compat.h"
 #include "kftp.h"
@@ -32,7 +33,7 @@ static ssize_t _name##_show(struct device *dev,				\
 }									\
 static DEVICE_ATTR(_name, _mode, _name##_show, NULL)
 
-/* Long enough for the name of any errno, and for [address%scope]:port */
+/* Long enough for the name of any errno, and for [address]:port */
 struct kftp_text {
 	char s[80];
 };
@@ -96,9 +97,14 @@ static int kftp_uevent(kftp_uevent_const struct device *dev,
 	return err;
 }
 
+/* Devices whose memory is not free yet */
+static atomic_t kftp_devices = ATOMIC_INIT(0);
+
 static void kftp_dev_release(struct device *dev)
 {
 	kftp_job_free(to_job(dev));
+	if (atomic_dec_and_test(&kftp_devices))
+		wake_up_var(&kftp_devices);
 }
 
 static struct class kftp_class = {
@@ -120,6 +126,7 @@ int kftp_sysfs_add(struct kftp_job *job, const char *name)
 	struct device *dev = &job->dev;
 	int err;
 
+	atomic_inc(&kftp_devices);
 	device_initialize(dev);
 	dev->class = &kftp_class;
 	/* nothing to suspend: spare each job the files that say so */
@@ -158,9 +165,12 @@ int kftp_sysfs_init(void)
 }
 
 /**
- * kftp_sysfs_exit - unregister the class; no job is left
+ * kftp_sysfs_exit - unregister the class, when the last job's device is gone
+ *
+ * With CONFIG_DEBUG_KOBJECT_RELEASE that may be seconds after its last put.
  */
 void kftp_sysfs_exit(void)
 {
+	wait_var_event(&kftp_devices, !atomic_read(&kftp_devices));
 	class_unregister(&kftp_class);
 }

@@ -304,6 +304,7 @@ static void announced_sizes(void **state)
 		  4096 },
 		{ "150 for a (b) (7 bytes)\r\n", 7 },
 		{ "150 for (12 of 13 bytes) (14 bytes)\r\n", 14 },
+		{ "150 for (1 bytes) (5 bytes).\r\n", 5 },
 		{ "150-one\r\n150 two (7 bytes)\r\n", 7 },
 		{ "125 Data connection already open. Transfer starting.\r\n", -1 },
 		{ "150 (bytes)\r\n", -1 },
@@ -326,6 +327,17 @@ static void announced_sizes(void **state)
 	}
 }
 
+static void check_masked(const struct kftp_reply *reply, const char *secret,
+			 const char *text)
+{
+	char *shown = malloc(KFTP_REPLY_SHOWN);
+	size_t len = kftp_reply_masked(reply, secret, shown);
+
+	assert_int_equal(len, strlen(text));
+	assert_memory_equal(shown, text, len);
+	free(shown);
+}
+
 static void secrets_are_masked(void **state)
 {
 	static const struct { const char *bytes, *secret, *text; } masks[] = {
@@ -338,39 +350,56 @@ static void secrets_are_masked(void **state)
 		{ "530 hunter2\r\n", "", "hunter2" },
 		{ "530\r\n", "x", "" },
 	};
-	size_t i, j;
+	size_t i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(masks); i++) {
 		struct kftp_reply reply = reply_of(masks[i].bytes);
-		size_t before = reply.text_len;
 
-		kftp_reply_mask(&reply, masks[i].secret);
-		assert_int_equal(reply.text_len, strlen(masks[i].text));
-		assert_memory_equal(reply.text, masks[i].text, reply.text_len);
-		for (j = reply.text_len; j < before; j++)
-			assert_int_equal(reply.text[j], 0);
+		check_masked(&reply, masks[i].secret, masks[i].text);
 	}
 }
 
-/* The longest password, begun at the last byte shown, is there to its end */
-static void a_secret_at_the_edge_is_masked(void **state)
+/* @lead bytes of text, then secrets of @len bytes each, to the longest line */
+static struct kftp_reply reply_of_secrets(size_t lead, size_t len,
+					  char secret[KFTP_PASS_MAX + 1])
 {
-	char bytes[4 + KFTP_REPLY_SHOWN - 1 + KFTP_PASS_MAX + 2];
-	char secret[KFTP_PASS_MAX + 1];
+	char bytes[KFTP_REPLY_LINE_MAX + 2];
 	struct result r;
+	size_t i;
 
-	(void)state;
-	memset(secret, 's', KFTP_PASS_MAX);
-	secret[KFTP_PASS_MAX] = '\0';
+	memset(secret, 's', len);
+	secret[0] = 'S';
+	secret[len] = '\0';
 	memset(bytes, 'x', sizeof(bytes));
 	memcpy(bytes, "530 ", 4);
-	memcpy(bytes + 4 + KFTP_REPLY_SHOWN - 1, secret, KFTP_PASS_MAX);
-	memcpy(bytes + sizeof(bytes) - 2, "\r\n", 2);
+	for (i = 4 + lead; i + len <= KFTP_REPLY_LINE_MAX; i += len)
+		memcpy(bytes + i, secret, len);
+	memcpy(bytes + KFTP_REPLY_LINE_MAX, "\r\n", 2);
 	r = feed(bytes, sizeof(bytes), 512, 512);
 	assert_true(r.complete);
-	kftp_reply_mask(&r.reply, secret);
-	assert_null(memchr(r.reply.text, 's', r.reply.text_len));
+	return r.reply;
+}
+
+/* However secrets lie about the end of what is shown or kept, none shows */
+static void secrets_at_the_edges_are_masked(void **state)
+{
+	static const size_t lens[] = { 1, 3, 8, 600, KFTP_PASS_MAX };
+	char secret[KFTP_PASS_MAX + 1], shown[KFTP_REPLY_SHOWN];
+	size_t i, lead, len;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		for (lead = 0; lead <= KFTP_REPLY_SHOWN; lead += 37) {
+			struct kftp_reply reply =
+				reply_of_secrets(lead, lens[i], secret);
+
+			len = kftp_reply_masked(&reply, secret, shown);
+			assert_true(len <= sizeof(shown));
+			assert_null(memchr(shown, 's', len));
+			assert_null(memchr(shown, 'S', len));
+		}
+	}
 }
 
 int main(void)
@@ -390,7 +419,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(announced_sizes),
 		cmocka_unit_test(secrets_are_masked),
-		cmocka_unit_test(a_secret_at_the_edge_is_masked),
+		cmocka_unit_test(secrets_at_the_edges_are_masked),
 	};
 
 	return cmocka_run_group_tests_name("reply", tests, NULL, NULL);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * No file is changed while the system hibernates.
+ *
+ * A process that writes is frozen before the image of memory is made; a work
+ * item is not, and goes on while the image is saved. What it wrote then would
+ * be unknown to the file system of the image, and damage it on resume. To
+ * freeze the work queue would not do: it waits for a work item's end.
+ */
+#include <linux/notifier.h>
+#include <linux/suspend.h>
+#include <linux/wait.h>
+
+#include "pause.h"
+
+/*
+ * The lock of the queue protects both counters: calls into file systems that
+ * are under way, and whether new ones have to wait.
+ */
+static DECLARE_WAIT_QUEUE_HEAD(kftp_pause);
+static unsigned int kftp_writing;
+static bool kftp_paused;
+
+/**
+ * kftp_pause_enter - begin to change files
+ *
+ * Context: process; waits for as long as the system hibernates.
+ */
+void kftp_pause_enter(void)
+{
+	spin_lock(&kftp_pause.lock);
+	/* no signals in a work item; and who starts a job is frozen before */
+	wait_event_interruptible_locked(kftp_pause, !kftp_paused);
+	kftp_writing++;
+	spin_unlock(&kftp_pause.lock);
+}
+
+/**
+ * kftp_pause_leave - end what kftp_pause_enter() began
+ */
+void kftp_pause_leave(void)
+{
+	spin_lock(&kftp_pause.lock);
+	kftp_writing--;
+	wake_up_all_locked(&kftp_pause);
+	spin_unlock(&kftp_pause.lock);
+}
+
+static int pause_notify(struct notifier_block *nb, unsigned long event,
+			void *data)
+{
+	int err = 0;
+
+	spin_lock(&kftp_pause.lock);
+	switch (event) {
+	case PM_HIBERNATION_PREPARE:
+	case PM_SUSPEND_PREPARE:
+		kftp_paused = true;
+		err = wait_event_interruptible_locked(kftp_pause, !kftp_writing);
+		if (!err)
+			break;
+		fallthrough;
+	case PM_POST_HIBERNATION:
+	case PM_POST_SUSPEND:
+		kftp_paused = false;
+		wake_up_all_locked(&kftp_pause);
+		break;
+	}
+	spin_unlock(&kftp_pause.lock);
+	return notifier_from_errno(err);
+}
+
+static struct notifier_block kftp_pause_nb = {
+	.notifier_call = pause_notify,
+};
+
+/**
+ * kftp_pause_init - be told when the system hibernates
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_pause_init(void)
+{
+	return register_pm_notifier(&kftp_pause_nb);
+}
+
+/**
+ * kftp_pause_exit - no more
+ */
+void kftp_pause_exit(void)
+{
+	unregister_pm_notifier(&kftp_pause_nb);
+}
