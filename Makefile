@@ -3,10 +3,16 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 INSTALL_MOD_PATH ?= $(DESTDIR)
 
+kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)/module' $(if $(W),W=$(W)) $(if $(C),C=$(C))
+
 # Asked only where it is used: a machine that tests may have no headers of its own.
-release = $(shell cat '$(KDIR)/include/config/kernel.release')
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+	'$(KDIR)/include/generated/utsrelease.h')
 installed = $(INSTALL_MOD_PATH)/lib/modules/$(release)
-kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/module $(if $(W),W=$(W)) $(if $(C),C=$(C))
+
+# A root that is being put together has no modules of the kernel's to go by yet.
+depmod = if [ -e '$(installed)/modules.order' ]; then \
+	depmod -a $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'; fi
 
 .PHONY: modules
 modules: headers
@@ -16,21 +22,22 @@ modules: headers
 install: modules
 	$(kbuild) modules_install INSTALL_MOD_PATH='$(INSTALL_MOD_PATH)' \
 		INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
-	depmod -a $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') $(release)
+	$(depmod)
 
 .PHONY: uninstall
 uninstall: headers
 	rm -f '$(installed)'/updates/kftp.ko*
-	depmod -a $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') $(release)
+	$(depmod)
 
 .PHONY: headers
 headers:
-	@test -e '$(KDIR)/include/config/kernel.release' || { \
+	@test -e '$(KDIR)/Makefile' || { \
 		echo 'no kernel headers in $(KDIR): install them, or say KDIR=' >&2; \
 		exit 1; }
 
 # What follows installs what it needs, and asks nothing of this machine's kernel.
 
+# What narrows check.
 export KERNEL TESTS FILTER
 
 .PHONY: check
@@ -70,7 +77,7 @@ lint:
 .PHONY: clean
 clean:
 	rm -rf build
-	$(if $(wildcard $(KDIR)/Makefile),$(kbuild) clean)
+	cd module && rm -f *.ko *.mod *.mod.c *.o .*.o .*.cmd .*.d Module.symvers modules.order
 
 .PHONY: distclean
 distclean: clean

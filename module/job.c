@@ -130,30 +130,38 @@ static void job_notify(struct kftp_job *job, bool event)
 		kobject_uevent(&job->dev.kobj, KOBJ_CHANGE);
 }
 
+/* The run's one line in the log: neither a path nor a credential is in it */
 static void job_log(struct kftp_job *job, const struct kftp_session *session)
 {
 	const struct kftp_state *state = &job->state;
 	const char *name = dev_name(&job->dev);
 	const char *phase = kftp_phase_names[state->phase];
 	char error[KFTP_ERROR_MAX];
+	char more[96] = "";
+	int len = 0;
+
+	if (session->strangers)
+		len = scnprintf(more, sizeof(more),
+				", %u connections from elsewhere refused",
+				session->strangers);
+	if (session->sink.dir_error)
+		scnprintf(more + len, sizeof(more) - len,
+			  ", directory not synced: %pe",
+			  ERR_PTR(session->sink.dir_error));
 
 	switch (state->status) {
 	case KFTP_DONE:
-		pr_info("%s: done, %llu bytes in %lld ms, directory sync: %s, strangers: %u\n",
-			name, state->bytes,
-			ktime_ms_delta(state->ended, state->started),
-			kftp_state_error(session->sink.dir_error, error,
-					 sizeof(error)),
-			session->strangers);
+		pr_info("%s: done, %llu bytes in %lld ms%s\n", name,
+			state->bytes,
+			ktime_ms_delta(state->ended, state->started), more);
 		break;
 	case KFTP_CANCELLED:
-		pr_info("%s: cancelled, phase %s\n", name, phase);
+		pr_info("%s: cancelled in phase %s%s\n", name, phase, more);
 		break;
 	default:
-		pr_warn("%s: failed: %s, phase %s, last reply %d, strangers: %u\n",
-			name,
+		pr_warn("%s: failed: %s in phase %s, last reply %d%s\n", name,
 			kftp_state_error(state->error, error, sizeof(error)),
-			phase, state->reply_code, session->strangers);
+			phase, state->reply_code, more);
 	}
 }
 

@@ -7,6 +7,7 @@
 # The kernels that are built for and tested: Debian 12 has packages of both.
 kernels='6.1 6.12'
 
+# shellcheck disable=SC2034 # for those who source this
 cache=${KFTP_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/kftp}
 
 say()
@@ -38,18 +39,24 @@ image_meta()
 }
 
 # kernel_release KERNEL: "RELEASE VERSION" of the image that apt would install
-# (as in 6.1.0-56-cloud-amd64 6.1.192-2). Where apt has no package lists, the
-# newest headers that are installed say it; nothing is printed where neither is.
+# (as in 6.1.0-56-cloud-amd64 6.1.192-2); of the guest's image, where apt has no
+# lists of packages; or nothing.
 kernel_release()
 {
 	_found=$(apt-cache show --no-all-versions "$(image_meta "$1")" 2>/dev/null |
 		sed -n 's/^Depends: linux-image-\([^ ]*\) (= \([^)]*\)).*/\1 \2/p')
-	if [ -z "$_found" ]; then
-		_found=$(dpkg-query -W \
-			-f '${db:Status-Abbrev}${Package} ${Version}\n' \
-			"linux-headers-$1.*-cloud-amd64" 2>/dev/null |
-			sed -n 's/^ii *linux-headers-//p' |
-			sort -V | tail -n 1)
-	fi
+	[ -n "$_found" ] ||
+		_found=$(sed -n "s/^$1 //p" "$cache"/image-*/description 2>/dev/null) ||
+		true
 	[ -z "$_found" ] || echo "$_found"
+}
+
+# lock: no other run changes the cache until this one ends.
+lock()
+{
+	mkdir -p "$cache"
+	exec 9>"$cache/lock"
+	flock -n 9 && return
+	say 'waiting for another run'
+	flock 9
 }

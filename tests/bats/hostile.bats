@@ -24,7 +24,6 @@ begin_all() {
 		[never-connects]=timeout_sec=3
 		[never-150]=timeout_sec=3
 		[never-226]=timeout_sec=3
-		[data-reset-at-once]=timeout_sec=3
 		[226-and-never-connects]=timeout_sec=3
 		[third-only]=timeout_sec=4
 		[third-only-then-226]=timeout_sec=4
@@ -429,6 +428,10 @@ said() { # case job
 	succeed third-many third-many-v6
 }
 
+@test "a third host that connects and resets at once does not end the job" {
+	succeed third-resets third-resets-v6
+}
+
 @test "a third host alone is ETIMEDOUT, and nothing of it is written" {
 	failed_with ETIMEDOUT third-only third-only-v6 third-only-then-226 third-only-then-226-v6
 	took 4000 9000 third-only third-only-v6
@@ -483,12 +486,18 @@ said() { # case job
 }
 
 @test "a data connection reset in mid-data fails at once" {
-	failed_at_once_with ECONNRESET data-reset data-reset-v6
-	# One that was reset before it was accepted may never have been seen.
-	wait_end data-reset-at-once
-	state data-reset-at-once error
-	[[ $REPLY == ECONNRESET || $REPLY == ETIMEDOUT ]] || fail "$(describe data-reset-at-once)"
-	failed_with "$REPLY" data-reset-at-once
+	failed_at_once_with ECONNRESET data-reset data-reset-v6 data-reset-at-once
+}
+
+@test "urgent data are no part of the file: it comes whole, or the job fails at once" {
+	wait_end urgent-data
+	if [[ $REPLY == 'done' ]]; then
+		succeed urgent-data
+	else
+		state urgent-data error
+		[[ $REPLY == EIO || $REPLY == EPROTO ]] || fail "$(describe urgent-data)"
+		failed_at_once_with "$REPLY" urgent-data
+	fi
 }
 
 @test "426 in mid-data fails at once, whatever becomes of the data connection" {

@@ -236,13 +236,13 @@ occupy() { # name
 	done
 }
 
-@test "20 jobs share one destination's directory and 8 places, and all are done" {
+@test "12 jobs share one destination's directory and 8 places, and all are done" {
 	local number
-	for number in {1..20}; do
+	for number in {1..12}; do
 		job "n$number" src=pub/one
 		start "n$number"
 	done
-	for number in {1..20}; do
+	for number in {1..12}; do
 		expect_done "n$number" 60
 		[[ -s $DIR/n$number ]]
 	done

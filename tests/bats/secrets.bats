@@ -61,7 +61,7 @@ run_all() {
 	printf -v hex '%s' "$(printf '%s' "$SECRET" | od -An -v -tx1 | tr -d ' \n')"
 	ask listen
 	run_all
-	ask heard 5 a 4
+	ask heard 5 a 3
 	ask deaf
 	[[ -n $REPLY && $REPLY != *"$hex"* ]]
 }

@@ -216,7 +216,7 @@ end: hung up
 	server_log plain
 	assert_log '< PASS anonymous@'
 	assert_log '< PASS*' 3
-	assert_log '< PASS?(" ")' 2
+	assert_log '< PASS?( )' 2
 }
 
 @test "the listening port is of the range, when there is one" {

@@ -215,12 +215,11 @@ def gate(session):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
             return
-        # What waits for a client that has gone would take away the next one's file.
+        # Whatever the client says now is its farewell. Who waited on would take away the next client's file.
         session.control.settimeout(0.02)
         with contextlib.suppress(TimeoutError):
-            if not session.control.recv(1, socket.MSG_PEEK):
-                raise Over("the client closed")
-            time.sleep(0.02)
+            session.control.recv(1, socket.MSG_PEEK)
+            return
     raise Over("the gate stayed closed")
 
 
@@ -352,6 +351,18 @@ def third(watch, times=1):
                 sock.sendall(EVIL)
             session.note_data("third", fate(sock, watch) if watch else "open")
     return step
+
+
+def third_reset(session):
+    """Another host connects and resets, perhaps before it was accepted."""
+    third(0)(session)
+    if session.spare:
+        session.spare[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        session.spare.pop().close()
+
+
+def send_urgent(payload):
+    return lambda session: session.data.send(payload, socket.MSG_OOB)
 
 
 def second(session):
@@ -521,6 +532,7 @@ CASES = {
     "third-watched": {"RETR": ["150 coming", third(5), connect, send(PAYLOAD), finish, "226 sent"]},
     "third-before-port-reply": {"PORT": [third(0), "200 noted"]},
     "third-many": {"RETR": ["150 coming", third(0, 40), connect, send(PAYLOAD), finish, "226 sent"]},
+    "third-resets": {"RETR": ["150 coming", *[third_reset] * 10, connect, send(PAYLOAD), finish, "226 sent"]},
     "third-only": {"RETR": ["150 coming", third(1), stall]},
     "third-only-then-226": {"RETR": ["150 coming", third(1), "226 sent", stall]},
     "third-later": {"RETR": ["150 coming", connect, third(2), send(PAYLOAD), finish, "226 sent"]},
@@ -544,6 +556,7 @@ CASES = {
     "data-reset": {"RETR": [*BEGUN, pause(0.3), break_data, stall]},
     "data-reset-at-once": {"RETR": ["150 coming", connect, break_data, stall]},
     "426-then-data-reset": {"RETR": [*BEGUN, "426 broken", pause(0.5), break_data]},
+    "urgent-data": {"RETR": [*BEGUN, send_urgent(b"!"), send(PAYLOAD[1024:]), finish, "226 sent"]},
     "426-in-data": {"RETR": [*BEGUN, "426 broken", pause(0.5), finish]},
     "426-in-data-kept-open": {"RETR": [*BEGUN, "426 broken", stall]},
     "451-after-data": {"RETR": [*SENT, "451 disk error"]},
