@@ -4,6 +4,9 @@
 # What the scripts beside this file share. Sourced, with $top set to the
 # project's top directory.
 
+# A person's has no mke2fs.
+PATH=$PATH:/usr/sbin:/sbin
+
 # The kernels that are built for and tested: Debian 12 has packages of both.
 kernels='6.1 6.12'
 

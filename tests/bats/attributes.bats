@@ -150,7 +150,7 @@ repeat() { # text times
 	repeat u 1000
 	local long=$REPLY
 	takes a user x alice 'with space' $'tab\tand \xff\xe9' 'USER x' "$long"
-	refuses EINVAL a user "${long}u"
+	refuses EINVAL a user "${long}u" ''
 }
 
 @test "pass takes nothing, or up to 1000 bytes" {

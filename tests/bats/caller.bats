@@ -220,6 +220,15 @@ LIMITED=(--reuid 1000 --regid 1000 --clear-groups --inh-caps +sys_admin --ambien
 	assert_log "< PORT ${THIRD4//./,},*"
 }
 
+@test "a scope is an interface of the caller's network namespace" {
+	job a "host=$SERVER_LL%eth0"
+	try "$CONFIG/a/start" 1
+	[[ $REPLY != 0 ]] || fail "it started where there is no eth0"
+	assert_state a run 0
+	nsenter --net="/run/netns/$THIRD_NS" bash -c "echo 1 >$CONFIG/a/start"
+	expect_done a
+}
+
 @test "a namespace without a network is ENETUNREACH" {
 	job a
 	unshare --net bash -c "echo 1 >$CONFIG/a/start"

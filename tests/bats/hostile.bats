@@ -60,11 +60,22 @@ begin_all() {
 		# shellcheck disable=SC2086
 		configure $job
 	done
-	for job in "${jobs[@]}"; do
-		start "${job%% *}"
+	# Those whose time is short, and looked at, are not mixed up with the crowd.
+	run_those '!=' "${jobs[@]}"
+	run_those '==' "${jobs[@]}"
+}
+
+run_those() { # operator job...
+	local job jobs=()
+	for job in "${@:2}"; do
+		if [ "${job/_sec=}" "$1" "$job" ]; then
+			continue
+		fi
+		jobs+=("${job%% *}")
 	done
+	start "${jobs[@]}"
 	for job in "${jobs[@]}"; do
-		wait_end "${job%% *}" 90
+		wait_end "$job" 90
 	done
 }
 

@@ -158,6 +158,16 @@ both_gone() { # case
 	[[ ! -e $DIR/a && ! -e $DIR/b ]]
 }
 
+@test "a server that does not answer QUIT is waited for but a moment, though timeout_sec is long" {
+	play stall-quit a
+	play stall-quit-of-failure b
+	start a b
+	expect_done a
+	expect_failed b ENOENT
+	assert_took a 0 2000
+	assert_took b 0 2000
+}
+
 @test "timeout and deadline act while connecting" {
 	job a "host=$SILENT" timeout_sec=1
 	job b "host=$SILENT" timeout_sec=60 deadline_sec=2
