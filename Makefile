@@ -53,6 +53,11 @@ demo: KERNEL = 6.12
 demo: guest
 	@scripts/guest run --kernel $(KERNEL) --plain -- /kftp/tests/guest/demo
 
+.PHONY: bench
+bench: KERNEL ?= 6.12
+bench: guest
+	@scripts/guest run --kernel $(KERNEL) --count -- /kftp/tests/guest/bench
+
 .PHONY: shell
 shell: KERNEL ?= 6.12
 shell: guest
@@ -97,6 +102,7 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make check          test: unit tests, then each kernel in a guest
                       (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
   make check-unit     only the unit tests
+  make bench          what a get costs, beside curl (KERNEL=6.1)
   make shell          a guest to try things in (KERNEL=6.1)
   make lint           gcc W=1, sparse, checkpatch, kernel-doc, shellcheck
 

@@ -49,8 +49,8 @@ kernel_release()
 	_found=$(apt-cache show --no-all-versions "$(image_meta "$1")" 2>/dev/null |
 		sed -n 's/^Depends: linux-image-\([^ ]*\) (= \([^)]*\)).*/\1 \2/p')
 	[ -n "$_found" ] ||
-		_found=$(sed -n "s/^$1 //p" "$cache"/image-*/description 2>/dev/null) ||
-		true
+		_found=$(cat "$cache"/image-*/description 2>/dev/null |
+			sed -n "s/^$1 //p" | sort -V | tail -n 1)
 	[ -z "$_found" ] || echo "$_found"
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
-# What no good server does. A job for each of the scripted server's cases runs beside all others, started once for
+# What no good server does. A job for each of the scripted server's cases runs beside the others, started once for
 # the whole file; each test looks at how some of them ended. Every destination holds an old file beforehand.
 
 load kftp
@@ -12,7 +12,7 @@ setup_file() {
 }
 
 begin_all() {
-	local case port job jobs=() directories=()
+	local case port job jobs=() directories=() crowd=() timed=()
 	# What the cases need that the others do not.
 	declare -A with=(
 		[another-code-at-the-end-for-ever]=timeout_sec=3
@@ -60,21 +60,21 @@ begin_all() {
 		# shellcheck disable=SC2086
 		configure $job
 	done
-	# Those whose time is short, and looked at, are not mixed up with the crowd.
-	run_those '!=' "${jobs[@]}"
-	run_those '==' "${jobs[@]}"
+	for job in "${jobs[@]}"; do
+		case $job in
+		*_sec=*) timed+=("${job%% *}") ;;
+		*) crowd+=("${job%% *}") ;;
+		esac
+	done
+	# The crowd takes its time, and would take that of those whose time is looked at.
+	run_all "${crowd[@]}"
+	run_all "${timed[@]}"
 }
 
-run_those() { # operator job...
-	local job jobs=()
-	for job in "${@:2}"; do
-		if [ "${job/_sec=}" "$1" "$job" ]; then
-			continue
-		fi
-		jobs+=("${job%% *}")
-	done
-	start "${jobs[@]}"
-	for job in "${jobs[@]}"; do
+run_all() { # job...
+	local job
+	start "$@"
+	for job; do
 		wait_end "$job" 90
 	done
 }
