@@ -6,6 +6,7 @@
  * command means that both ends have lost count: the session is given up before
  * anything is taken for an answer that it is not.
  */
+#include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -200,16 +201,20 @@ int kftp_control_command(struct kftp_control *control, const char *verb,
  * @control: a control connection, perhaps not connected
  *
  * QUIT is sent unless something is there that was not asked for. The answer is
- * neither shown nor needed, and waited for but a moment.
+ * neither shown nor needed. It and the server's end of the connection are waited
+ * for but a moment, so that a server which keeps to RFC 959 sees no reset.
  */
 void kftp_control_close(struct kftp_control *control)
 {
+	int err;
+
 	if (!control->sock.sock)
 		return;
 	if (control->fresh && !kftp_control_ready(control)) {
 		kftp_wait_limit(control->sock.wait, KFTP_QUIT_WAIT);
-		if (!control_send(control, "QUIT", NULL))
-			control_wait_reply(control);
+		err = control_send(control, "QUIT", NULL);
+		while (!err)
+			err = min(control_wait_reply(control), 0);
 		kftp_sock_shutdown(&control->sock);
 	}
 	kftp_sock_close(&control->sock);
