@@ -162,6 +162,16 @@ LIMITED=(--reuid 1000 --regid 1000 --clear-groups --inh-caps +sys_admin --ambien
 	assert_output 1000
 }
 
+@test "what the caller may not do any more at the end is not done for him" {
+	play gated a "dst=$OPEN/his/a"
+	start_as a "${LIMITED[@]}"
+	wait_state a phase transfer
+	chown 0:0 "$OPEN/his"
+	release a
+	expect_failed a EACCES
+	[[ ! -e $OPEN/his/a ]]
+}
+
 @test "a job goes on when the process that started it is gone" {
 	play gated a
 	bash -c "echo 1 >$CONFIG/a/start"

@@ -75,7 +75,7 @@ run_all() { # job...
 	local job
 	start "$@"
 	for job; do
-		wait_end "$job" 90
+		wait_end "$job" 150
 	done
 }
 
@@ -86,7 +86,7 @@ teardown_file() {
 configure() { # job port attribute=value...
 	local job=$1 pair
 	for pair in "host=$SERVER4" "port=$2" "user=$job" pass=wonder src=some/file "dst=$BATS_FILE_TMPDIR/$job" \
-		timeout_sec=20 deadline_sec=60 "${@:3}"; do
+		timeout_sec=60 deadline_sec=120 "${@:3}"; do
 		set_attr "$job" "${pair%%=*}" "${pair#*=}"
 	done
 	printf 'old\n' >"$BATS_FILE_TMPDIR/$job"
@@ -123,13 +123,13 @@ failed_with() { # errno job...
 	done
 }
 
-# What fails without waiting for anything: these jobs' timeout is 20 s.
+# What fails without waiting for anything: these jobs' timeout is a minute.
 failed_at_once_with() { # errno job...
 	local job
 	failed_with "$@"
 	shift
 	for job; do
-		assert_took "$job" 0 12000
+		assert_took "$job" 0 45000
 	done
 }
 
@@ -179,7 +179,7 @@ said() { # case job
 
 @test "a multi-line reply with another code at its end goes on until its own" {
 	succeed another-code-at-the-end
-	took 1000 25000 another-code-at-the-end
+	took 1000 45000 another-code-at-the-end
 	failed_with ETIMEDOUT another-code-at-the-end-for-ever
 	took 3000 8000 another-code-at-the-end-for-ever
 }
@@ -241,7 +241,7 @@ said() { # case job
 
 @test "a greeting of 120 is waited out" {
 	succeed greeting-120
-	took 1000 20000 greeting-120
+	took 1000 45000 greeting-120
 }
 
 @test "a greeting of 421 is EAGAIN" {
@@ -369,7 +369,7 @@ said() { # case job
 @test "a server that does not answer QUIT keeps nobody waiting" {
 	succeed stall-quit
 	failed_with ENOENT stall-quit-of-failure
-	took 0 12000 stall-quit stall-quit-of-failure
+	took 0 45000 stall-quit stall-quit-of-failure
 	said stall-quit-of-failure
 	assert_log '< QUIT'
 }

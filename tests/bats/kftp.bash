@@ -52,9 +52,18 @@ now() {
 	REPLY=${REPLY::-3}
 }
 
+# Has the helper do something, and waits for its answer; or in two steps, to do something else meanwhile.
 ask() { # request...
+	request "$@"
+	answer
+}
+
+request() { # request...
 	printf '%s\n' "$*" >"$KFTP_DIR/ask"
-	read -r -t 60 REPLY <"$KFTP_DIR/answer" || fail "no answer to: $*"
+}
+
+answer() {
+	read -r -t 60 REPLY <"$KFTP_DIR/answer" || fail "the helper does not answer"
 }
 
 # Writes a line; REPLY is 0, or the name of the errno that came of it.

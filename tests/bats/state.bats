@@ -222,8 +222,11 @@ teardown() {
 	assert_equal "$REPLY" idle
 	ask poll 0.2
 	assert_equal "$REPLY" "quiet idle"
+	request poll 10
+	# Now it sleeps.
+	nap 0.3
 	start a
-	ask poll 10
+	answer
 	[[ $REPLY == "woken "@(queued|running) ]] || fail "$REPLY"
 	wait_state a phase transfer
 	release a
@@ -245,8 +248,10 @@ teardown() {
 	wait_state a phase accept
 	ask select 10
 	assert_equal "$REPLY" "woken running"
+	request select 10
+	nap 0.3
 	cancel a
-	ask select 10
+	answer
 	assert_equal "$REPLY" "woken cancelled"
 	ask drop
 }
@@ -254,8 +259,10 @@ teardown() {
 @test "poll wakes when the job is removed, and the file says ENODEV" {
 	job a
 	ask arm "$STATE/a/status"
+	request poll 10
+	nap 0.3
 	rmdir "$CONFIG/a"
-	ask poll 5
+	answer
 	assert_equal "$REPLY" "woken ENODEV"
 	ask drop
 }
@@ -266,11 +273,13 @@ teardown() {
 	wait_state a phase accept
 	ask arm "$STATE/a/status"
 	assert_equal "$REPLY" running
+	request poll 10
+	nap 0.3
 	rmdir "$CONFIG/a"
-	ask poll 5
-	# Its end may be seen first, the removal then.
+	answer
+	# It may be seen to end before it is seen to go.
 	if [[ $REPLY == "woken cancelled" ]]; then
-		ask poll 5
+		ask poll 10
 	fi
 	assert_equal "$REPLY" "woken ENODEV"
 	ask drop
