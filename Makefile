@@ -54,12 +54,12 @@ demo: guest
 	@scripts/guest run --kernel $(KERNEL) --plain -- /kftp/tests/guest/demo
 
 .PHONY: bench
-bench: KERNEL ?= 6.12
+bench: KERNEL := $(or $(KERNEL),6.12)
 bench: guest
 	@scripts/guest run --kernel $(KERNEL) --count -- /kftp/tests/guest/bench
 
 .PHONY: shell
-shell: KERNEL ?= 6.12
+shell: KERNEL := $(or $(KERNEL),6.12)
 shell: guest
 	@scripts/guest shell --kernel $(KERNEL)
 
