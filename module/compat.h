@@ -56,4 +56,21 @@ static inline ssize_t kftp_iter_write(struct file *file, struct iov_iter *from,
 #endif
 }
 
+/* Of vfs_iocb_iter_write() the same is true; a write that is queued keeps it */
+static inline ssize_t kftp_iocb_write(struct file *file, struct kiocb *iocb,
+				      struct iov_iter *from)
+{
+#ifdef KFTP_HAS_WRITE_PROTECTS
+	return vfs_iocb_iter_write(file, iocb, from);
+#else
+	ssize_t n;
+
+	kiocb_start_write(iocb);
+	n = vfs_iocb_iter_write(file, iocb, from);
+	if (n != -EIOCBQUEUED)
+		kiocb_end_write(iocb);
+	return n;
+#endif
+}
+
 #endif /* _KFTP_COMPAT_H */

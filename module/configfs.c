@@ -10,6 +10,7 @@
  * All attributes are shown and stored by the same few functions; what differs
  * is in their struct kftp_field.
  */
+#include <crypto/sha2.h>
 #include <linux/capability.h>
 #include <linux/configfs.h>
 #include <linux/inet.h>
@@ -34,6 +35,7 @@
  * @check: further checks of a text that is not empty
  * @empty: what an empty text does
  * @initial: shown for a text that is not set
+ * @choices: the names of the values 0 to @max, of which one is taken
  */
 struct kftp_field {
 	ssize_t (*show)(const struct kftp_field *field, const void *value,
@@ -47,6 +49,7 @@ struct kftp_field {
 	int (*check)(const char *text);
 	enum { EMPTY_UNSETS, EMPTY_IS_REFUSED, EMPTY_IS_A_VALUE } empty;
 	const char *initial;
+	const char *const *choices;
 };
 
 static struct kftp_job *to_job(struct config_item *item)
@@ -107,21 +110,28 @@ static const char *const direction_names[] = {
 	[KFTP_APPEND]	= "append",
 };
 
-static ssize_t direction_show(const struct kftp_field *field, const void *value,
-			      char *page)
+static const char *const cache_names[] = {
+	[KFTP_CACHE_AUTO]	= "auto",
+	[KFTP_CACHE_KEEP]	= "keep",
+	[KFTP_CACHE_BYPASS]	= "bypass",
+};
+
+static ssize_t choice_show(const struct kftp_field *field, const void *value,
+			   char *page)
 {
-	return sysfs_emit(page, "%s\n", direction_names[*(const u64 *)value]);
+	return sysfs_emit(page, "%s\n", field->choices[*(const u64 *)value]);
 }
 
-static int direction_store(const struct kftp_field *field, void *value,
-			   const char *page, size_t count)
+static int choice_store(const struct kftp_field *field, void *value,
+			const char *page, size_t count)
 {
 	int len = kftp_value_text(page, count, KFTP_VALUE_CUT);
 	u64 i;
 
-	for (i = 0; i < ARRAY_SIZE(direction_names); i++) {
-		if (len == strlen(direction_names[i]) &&
-		    !memcmp(page, direction_names[i], len)) {
+	for (i = 0; i <= field->max; i++) {
+		const char *name = field->choices[i];
+
+		if (len == strlen(name) && !memcmp(page, name, len)) {
 			*(u64 *)value = i;
 			return 0;
 		}
@@ -145,6 +155,18 @@ static int host_check(const char *host)
 	default:
 		return kind;
 	}
+}
+
+static int sha256_check(const char *text)
+{
+	size_t i, len = strlen(text);
+
+	if (!strcmp(text, KFTP_SHA256_COMPUTE))
+		return 0;
+	for (i = 0; i < len; i++)
+		if (hex_to_bin(text[i]) < 0)
+			return -EINVAL;
+	return len == 2 * SHA256_DIGEST_SIZE ? 0 : -EINVAL;
 }
 
 static int start_act(struct kftp_job *job)
@@ -245,6 +267,11 @@ static struct configfs_attribute kftp_attr_##_name = {			\
 	.min = (_min), .max = (_max),					\
 	.offset = offsetof(struct kftp_config, _member)
 
+#define KFTP_CHOICE(_member, _names)					\
+	.show = choice_show, .store = choice_store,			\
+	.choices = (_names), .max = ARRAY_SIZE(_names) - 1,		\
+	.offset = offsetof(struct kftp_config, _member)
+
 KFTP_ATTR(host, KFTP_TEXT(host, KFTP_HOST_MAX), .check = host_check);
 KFTP_ATTR(port, KFTP_NUMBER(port, 1, KFTP_PORT_MAX));
 KFTP_ATTR(user, KFTP_TEXT(user, KFTP_USER_MAX), .empty = EMPTY_IS_REFUSED,
@@ -252,13 +279,20 @@ KFTP_ATTR(user, KFTP_TEXT(user, KFTP_USER_MAX), .empty = EMPTY_IS_REFUSED,
 KFTP_ATTR_WO(pass, KFTP_TEXT(pass, KFTP_PASS_MAX), .empty = EMPTY_IS_A_VALUE);
 KFTP_ATTR(src, KFTP_TEXT(src, KFTP_PATH_MAX));
 KFTP_ATTR(dst, KFTP_TEXT(dst, KFTP_PATH_MAX));
-KFTP_ATTR(direction, .show = direction_show, .store = direction_store,
-	  .offset = offsetof(struct kftp_config, direction));
+KFTP_ATTR(direction, KFTP_CHOICE(direction, direction_names));
 KFTP_ATTR(timeout_sec, KFTP_NUMBER(timeout_sec, 1, KFTP_TIMEOUT_MAX));
 KFTP_ATTR(deadline_sec, KFTP_NUMBER(deadline_sec, 0, KFTP_DEADLINE_MAX));
 KFTP_ATTR(port_min, KFTP_NUMBER(port_min, 0, KFTP_PORT_MAX));
 KFTP_ATTR(port_max, KFTP_NUMBER(port_max, 0, KFTP_PORT_MAX));
 KFTP_ATTR(max_size, KFTP_NUMBER(max_size, 0, KFTP_SIZE_MAX));
+KFTP_ATTR(cache, KFTP_CHOICE(cache, cache_names));
+KFTP_ATTR(resume, KFTP_NUMBER(resume, 0, 1));
+KFTP_ATTR(retries, KFTP_NUMBER(retries, 0, KFTP_RETRIES_MAX));
+KFTP_ATTR(retry_delay_sec, KFTP_NUMBER(retry_delay_sec, 0, KFTP_RETRY_DELAY_MAX));
+KFTP_ATTR(sha256, KFTP_TEXT(sha256, 2 * SHA256_DIGEST_SIZE),
+	  .check = sha256_check);
+KFTP_ATTR(mtime, KFTP_NUMBER(mtime, 0, 1));
+KFTP_ATTR(rate_limit, KFTP_NUMBER(rate_limit, 0, KFTP_SIZE_MAX));
 KFTP_ATTR_WO(start, .act = start_act);
 KFTP_ATTR_WO(cancel, .act = kftp_job_cancel);
 
@@ -275,6 +309,13 @@ static struct configfs_attribute *kftp_job_attrs[] = {
 	&kftp_attr_port_min,
 	&kftp_attr_port_max,
 	&kftp_attr_max_size,
+	&kftp_attr_cache,
+	&kftp_attr_resume,
+	&kftp_attr_retries,
+	&kftp_attr_retry_delay_sec,
+	&kftp_attr_sha256,
+	&kftp_attr_mtime,
+	&kftp_attr_rate_limit,
 	&kftp_attr_start,
 	&kftp_attr_cancel,
 	NULL,

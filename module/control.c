@@ -197,6 +197,29 @@ int kftp_control_command(struct kftp_control *control, const char *verb,
 }
 
 /**
+ * kftp_control_ask - send a command that nothing depends on, and wait
+ * @control: a connected control connection
+ * @verb: the command
+ * @arg: its argument, sent as it is, or NULL
+ *
+ * The reply is not shown, which would hide what is of more interest, but for a
+ * farewell.
+ *
+ * Return: the reply's code, or a negative errno.
+ */
+int kftp_control_ask(struct kftp_control *control, const char *verb,
+		     const char *arg)
+{
+	int code;
+
+	code = kftp_control_send(control, verb, arg) ?:
+	       control_wait_reply(control);
+	if (code == 421)
+		kftp_control_show(control);
+	return code;
+}
+
+/**
  * kftp_control_close - take leave of the server, without depending on it
  * @control: a control connection, perhaps not connected
  *
@@ -206,15 +229,18 @@ int kftp_control_command(struct kftp_control *control, const char *verb,
  */
 void kftp_control_close(struct kftp_control *control)
 {
+	struct kftp_wait *wait = control->sock.wait;
+	u64 deadline;
 	int err;
 
 	if (!control->sock.sock)
 		return;
 	if (control->fresh && !kftp_control_ready(control)) {
-		kftp_wait_limit(control->sock.wait, KFTP_QUIT_WAIT);
+		deadline = kftp_wait_limit(wait, KFTP_QUIT_WAIT);
 		err = control_send(control, "QUIT", NULL);
 		while (!err)
 			err = min(control_wait_reply(control), 0);
+		wait->deadline = deadline;
 		kftp_sock_shutdown(&control->sock);
 	}
 	kftp_sock_close(&control->sock);

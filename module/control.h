@@ -45,6 +45,8 @@ int kftp_control_send(struct kftp_control *control, const char *verb,
 		      const char *arg);
 int kftp_control_command(struct kftp_control *control, const char *verb,
 			 const char *arg);
+int kftp_control_ask(struct kftp_control *control, const char *verb,
+		     const char *arg);
 int kftp_control_reply(struct kftp_control *control);
 int kftp_control_try_reply(struct kftp_control *control);
 void kftp_control_show(struct kftp_control *control);

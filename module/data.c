@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The data connection of active mode, RFC 959 section 3.2: the server connects
- * to us, and its bytes go to the sink.
+ * to us, and its bytes go to the sink, or the source's to it.
  *
- * They are not copied on the way: the pages that the network received them in
- * are handed to the file system by reference. Writing happens outside of the
- * socket's lock, so that acknowledgements go out meanwhile.
+ * There is one copy on the way to the page cache: the pages that the network
+ * received bytes in are handed to the file system by reference. There is one on
+ * the way past it, too, as the disk takes none but whole blocks. Writing happens
+ * outside of the socket's lock, so that acknowledgements go out meanwhile.
  */
 #include <linux/mm.h>
 #include <linux/skbuff.h>
@@ -14,6 +15,7 @@
 #include <net/tcp.h>
 
 #include "data.h"
+#include "direct.h"
 
 /* Returns how many bytes of the page were taken, 0 if the batch is full */
 static size_t batch_add(struct kftp_batch *batch, struct page *page,
@@ -25,7 +27,7 @@ static size_t batch_add(struct kftp_batch *batch, struct page *page,
 
 	if (batch->nr)
 		last = &batch->pieces[batch->nr - 1];
-	len = min_t(size_t, len, KFTP_BATCH_BYTES - batch->bytes);
+	len = min_t(size_t, len, batch->most - batch->bytes);
 	if (!len)
 		return 0;
 
@@ -196,18 +198,9 @@ int kftp_data_accept(struct kftp_data *data)
 	return 0;
 }
 
-/**
- * kftp_data_pump - move bytes that are there from the server to the sink
- * @data: with a connection
- * @sink: an open sink
- *
- * The one place where bytes pass: a receive side that fills a batch, and a
- * sink side that writes it.
- *
- * Return: how many bytes, 0 at the end of the stream, -EAGAIN if none is
- * there, or another negative errno.
- */
-ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink)
+/* By reference, for the page cache; and what is only compared */
+static ssize_t data_pump_batch(struct kftp_data *data, struct kftp_sink *sink,
+			       size_t most)
 {
 	struct sock *sk = data->conn.sock->sk;
 	struct kftp_batch *batch = &data->batch;
@@ -215,6 +208,7 @@ ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink)
 	struct iov_iter from;
 	int n, err;
 
+	batch->most = min_t(size_t, most, KFTP_BATCH_BYTES);
 	lock_sock(sk);
 	n = tcp_read_sock(sk, &desc, data_actor);
 	if (!n)
@@ -227,16 +221,87 @@ ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink)
 		      batch->bytes);
 	err = kftp_sink_write(sink, &from);
 	batch_empty(batch);
+	return err ?: n;
+}
+
+/* Copied, into the sink's own pages: the disk wants them whole */
+static ssize_t data_pump_direct(struct kftp_data *data, struct kftp_sink *sink,
+				size_t most)
+{
+	struct sock *sk = data->conn.sock->sk;
+	struct iov_iter to;
+	ssize_t n;
+	int err;
+
+	err = kftp_direct_room(sink->direct, most, &to);
 	if (err)
 		return err;
+	n = kftp_sock_recv_iter(&data->conn, &to);
+	if (n == -EAGAIN)
+		return n;
+	if (n <= 0 || tcp_sk(sk)->urg_data) {
+		lock_sock(sk);
+		err = n < 0 ? n : data_end(sk);
+		release_sock(sk);
+		return err;
+	}
+	return kftp_sink_wrote(sink, &to, n) ?: n;
+}
+
+/**
+ * kftp_data_pump - move bytes that are there from the server to the sink
+ * @data: with a connection
+ * @sink: begun
+ * @most: how many at most
+ *
+ * The one place where bytes pass.
+ *
+ * Return: how many bytes, 0 at the end of the stream, -EAGAIN if none is
+ * there, or another negative errno.
+ */
+ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink,
+		       size_t most)
+{
+	size_t again = kftp_sink_again(sink);
+	ssize_t n;
+
+	if (again)
+		most = min(most, again);
+	if (sink->direct && !again)
+		n = data_pump_direct(data, sink, most);
+	else
+		n = data_pump_batch(data, sink, most);
 	/* what a slow disk took is no stall of the server's */
-	kftp_wait_progress(data->conn.wait);
+	if (n > 0)
+		kftp_wait_progress(data->conn.wait);
+	return n;
+}
+
+/**
+ * kftp_data_send - move bytes from the source to the server
+ * @data: with a connection that has a file
+ * @source: an open source
+ * @most: how many at most
+ *
+ * Return: how many bytes, 0 at the end of the file, -EAGAIN if the connection
+ * takes none, or another negative errno.
+ */
+ssize_t kftp_data_send(struct kftp_data *data, struct kftp_source *source,
+		       size_t most)
+{
+	ssize_t n;
+
+	n = kftp_source_send(source, data->conn.sock->file,
+			     min_t(size_t, most, KFTP_BATCH_BYTES));
+	/* what a slow disk took is no stall of the server's */
+	if (n > 0)
+		kftp_wait_progress(data->conn.wait);
 	return n;
 }
 
 /**
  * kftp_data_close - be done with the data connection
- * @data: in whatever state
+ * @data: in whatever state; may be used for another
  */
 void kftp_data_close(struct kftp_data *data)
 {
@@ -245,7 +310,9 @@ void kftp_data_close(struct kftp_data *data)
 	kftp_sock_close(&data->conn);
 	kftp_sock_close(&data->listener);
 	batch_empty(&data->batch);
-	for (i = 0; i < KFTP_BATCH_COPIES; i++)
+	for (i = 0; i < KFTP_BATCH_COPIES; i++) {
 		if (data->batch.copies[i])
 			__free_page(data->batch.copies[i]);
+		data->batch.copies[i] = NULL;
+	}
 }

@@ -7,8 +7,9 @@
 
 #include "net.h"
 #include "sink.h"
+#include "source.h"
 
-/* Bytes taken from the socket in one go, and in how many pieces */
+/* Bytes passed in one go, and in how many pieces */
 #define KFTP_BATCH_BYTES	(256 * 1024)
 #define KFTP_BATCH_PIECES	256
 
@@ -20,6 +21,7 @@
  * @pieces: where they are; a reference on each page
  * @nr: how many pieces
  * @bytes: in all of them
+ * @most: that are wanted
  * @pinned: memory that these references keep from being freed, at most
  * @copies: pages of our own, for what has no page to refer to
  * @copied: bytes in @copies; in use until the batch is empty
@@ -28,6 +30,7 @@ struct kftp_batch {
 	struct bio_vec pieces[KFTP_BATCH_PIECES];
 	unsigned int nr;
 	size_t bytes;
+	size_t most;
 	size_t pinned;
 	struct page *copies[KFTP_BATCH_COPIES];
 	size_t copied;
@@ -52,7 +55,10 @@ struct kftp_data {
 };
 
 int kftp_data_accept(struct kftp_data *data);
-ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink);
+ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink,
+		       size_t most);
+ssize_t kftp_data_send(struct kftp_data *data, struct kftp_source *source,
+		       size_t most);
 void kftp_data_close(struct kftp_data *data);
 
 #endif /* _KFTP_DATA_H */

@@ -6,30 +6,47 @@
 
 #include <linux/cred.h>
 #include <linux/nsproxy.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <net/net_namespace.h>
 
+#include "digest.h"
 #include "job.h"
 #include "value.h"
 
 /* How many runs may be active; a module parameter */
 unsigned int kftp_max_active = KFTP_MAX_ACTIVE_DEFAULT;
 
+/* No work queue runs more than WQ_MAX_ACTIVE works at once, so there are some */
+static struct kftp_lane {
+	struct workqueue_struct *wq;
+	unsigned int active;
+} kftp_lanes[KFTP_LANES];
+
 /*
  * Runs that wait for their turn, in the order they were started, and how many
- * have theirs. The lock protects both, and the membership of a run.
+ * have theirs. The lock protects both, each lane's share of them, and the
+ * membership of a run.
  */
 static LIST_HEAD(kftp_queue);
 static unsigned int kftp_active;
 static DEFINE_SPINLOCK(kftp_queue_lock);
 
-/* Sessions; and what ends a run without its turn, which must not wait for one */
-static struct workqueue_struct *kftp_wq;
+/* For what ends a run without its turn, which must not wait for one */
 static struct workqueue_struct *kftp_tidy_wq;
 
 static void queue_expire(struct work_struct *work);
 static DECLARE_DELAYED_WORK(kftp_queue_expire, queue_expire);
+
+static struct kftp_lane *queue_lane(void)
+{
+	struct kftp_lane *lane = kftp_lanes;
+
+	while (lane->active == WQ_MAX_ACTIVE)
+		lane++;
+	return lane;
+}
 
 /**
  * kftp_queue_kick - let runs begin, as many as may be active
@@ -38,16 +55,20 @@ static DECLARE_DELAYED_WORK(kftp_queue_expire, queue_expire);
  */
 void kftp_queue_kick(void)
 {
-	struct kftp_run *run;
+	u64 now = get_jiffies_64();
+	struct kftp_run *run, *next;
 
 	spin_lock(&kftp_queue_lock);
-	while (kftp_active < READ_ONCE(kftp_max_active) &&
-	       !list_empty(&kftp_queue)) {
-		run = list_first_entry(&kftp_queue, struct kftp_run, queued);
+	list_for_each_entry_safe(run, next, &kftp_queue, queued) {
+		if (kftp_active >= READ_ONCE(kftp_max_active))
+			break;
+		if (run->due > now)
+			continue;
 		list_del_init(&run->queued);
-		run->counted = true;
+		run->lane = queue_lane();
+		run->lane->active++;
 		kftp_active++;
-		queue_work(kftp_wq, &run->work);
+		queue_work(run->lane->wq, &run->work);
 	}
 	spin_unlock(&kftp_queue_lock);
 }
@@ -62,7 +83,10 @@ static void queue_withdraw(struct kftp_run *run)
 	queue_work(kftp_tidy_wq, &run->work);
 }
 
-/* Deadlines count from start: end what has waited too long, come back in time */
+/*
+ * Deadlines count from start: end what has waited too long. Let begin what has
+ * waited for its next attempt. Come back in time.
+ */
 static void queue_expire(struct work_struct *work)
 {
 	u64 now = get_jiffies_64();
@@ -77,17 +101,33 @@ static void queue_expire(struct work_struct *work)
 			queue_withdraw(run);
 		else
 			first = min(first, deadline);
+		if (run->due > now)
+			first = min(first, run->due);
 	}
 	spin_unlock(&kftp_queue_lock);
+	kftp_queue_kick();
 
 	if (first != U64_MAX)
 		mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire,
 				 min_t(u64, first - now, MAX_JIFFY_OFFSET));
 }
 
+/* The run's turn is over, if it had one */
+static void queue_leave(struct kftp_run *run)
+{
+	lockdep_assert_held(&kftp_queue_lock);
+	if (!run->lane)
+		return;
+	run->lane->active--;
+	run->lane = NULL;
+	kftp_active--;
+}
+
+/* Whoever adds a run has no more to do with it: it may be over already */
 static void queue_add(struct kftp_run *run)
 {
 	spin_lock(&kftp_queue_lock);
+	queue_leave(run);
 	list_add_tail(&run->queued, &kftp_queue);
 	spin_unlock(&kftp_queue_lock);
 	kftp_queue_kick();
@@ -96,10 +136,53 @@ static void queue_add(struct kftp_run *run)
 static void queue_done(struct kftp_run *run)
 {
 	spin_lock(&kftp_queue_lock);
-	if (run->counted)
-		kftp_active--;
+	queue_leave(run);
 	spin_unlock(&kftp_queue_lock);
 	kftp_queue_kick();
+}
+
+/* Double the delay each time; jitter, lest many come back at the same moment */
+static u64 run_delay(const struct kftp_run *run)
+{
+	u64 delay = run->session.config->retry_delay_sec;
+	unsigned int i;
+
+	for (i = 1; i < run->attempts && delay < KFTP_RETRY_DELAY_DOUBLED; i++)
+		delay = min_t(u64, 2 * delay, KFTP_RETRY_DELAY_DOUBLED);
+	delay *= HZ;
+	return delay + (delay ? get_random_u32() % (delay / 4 + 1) : 0);
+}
+
+/*
+ * Put the run back into the queue, for another attempt after a while. Its turn
+ * is others' meanwhile. Returns false if it has to end, else it is not ours any
+ * more.
+ */
+static bool run_again(struct kftp_run *run, int error)
+{
+	struct kftp_session *session = &run->session;
+	struct kftp_job *job = run->job;
+
+	run->attempts++;
+	if (!error || run->attempts > session->config->retries ||
+	    !kftp_session_may_retry(session, error))
+		return false;
+	run->due = get_jiffies_64() + run_delay(run);
+
+	/* cancel finds it in the queue, or has come before */
+	mutex_lock(&job->lock);
+	if (READ_ONCE(session->wait.cancelled) ||
+	    session->wait.deadline <= get_jiffies_64()) {
+		mutex_unlock(&job->lock);
+		return false;
+	}
+	kftp_state_phase(&job->state, KFTP_PHASE_RETRY);
+	get_device(&job->dev);
+	queue_add(run);
+	mutex_unlock(&job->lock);
+	put_device(&job->dev);
+	mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire, 0);
+	return true;
 }
 
 /**
@@ -137,13 +220,16 @@ static void job_log(struct kftp_job *job, const struct kftp_session *session)
 	const char *name = dev_name(&job->dev);
 	const char *phase = kftp_phase_names[state->phase];
 	char error[KFTP_ERROR_MAX];
-	char more[96] = "";
+	char more[128] = "";
 	int len = 0;
 
+	if (state->attempts > 1)
+		len = scnprintf(more, sizeof(more), ", %llu attempts",
+				state->attempts);
 	if (session->strangers)
-		len = scnprintf(more, sizeof(more),
-				", %u connections from elsewhere refused",
-				session->strangers);
+		len += scnprintf(more + len, sizeof(more) - len,
+				 ", %u connections from elsewhere refused",
+				 session->strangers);
 	if (session->sink.dir_error)
 		scnprintf(more + len, sizeof(more) - len,
 			  ", directory not synced: %pe",
@@ -195,7 +281,7 @@ static void run_work(struct work_struct *work)
 	const struct cred *old;
 	int err;
 
-	if (run->counted) {
+	if (run->lane && !run->attempts) {
 		kftp_state_running(&job->state);
 		mutex_lock(&job->lock);
 		job_notify(job, false);
@@ -206,13 +292,96 @@ static void run_work(struct work_struct *work)
 
 	old = override_creds(run->cred);
 	err = kftp_session_run(session);
-	kftp_sink_close(&session->sink);
+	revert_creds(old);
+	if (run_again(run, err))
+		return;
+
+	old = override_creds(run->cred);
+	kftp_session_close(session);
 	revert_creds(old);
 
 	/* all is closed and gone by now: say so */
 	job_ended(job, session, err);
 	queue_done(run);
 	run_free(run);
+}
+
+/* What tells one server's file from another: the job's name does not */
+static int run_origin(const struct kftp_config *config,
+		      u8 origin[SHA256_DIGEST_SIZE])
+{
+	struct shash_desc *digest = kftp_digest_open();
+	char where[16];
+	int err;
+
+	if (IS_ERR(digest))
+		return PTR_ERR(digest);
+	snprintf(where, sizeof(where), "%llu", config->port);
+	/* the end of each string belongs to it */
+	err = kftp_digest_start(digest) ?:
+	      kftp_digest_update(digest, config->host,
+				 strlen(config->host) + 1) ?:
+	      kftp_digest_update(digest, where, strlen(where) + 1) ?:
+	      kftp_digest_update(digest, config->user ?: "",
+				 strlen(config->user ?: "") + 1) ?:
+	      kftp_digest_update(digest, config->src,
+				 strlen(config->src) + 1) ?:
+	      kftp_digest_end(digest, origin);
+	kftp_digest_close(digest);
+	return err;
+}
+
+static int run_digest(const struct kftp_config *config,
+		      struct shash_desc **digest)
+{
+	struct shash_desc *new;
+
+	if (!config->sha256)
+		return 0;
+	new = kftp_digest_open();
+	if (IS_ERR(new))
+		return PTR_ERR(new);
+	*digest = new;
+	return 0;
+}
+
+static int run_open_sink(struct kftp_run *run, struct inode *dir)
+{
+	struct kftp_session *session = &run->session;
+	const struct kftp_config *config = session->config;
+	u8 origin[SHA256_DIGEST_SIZE];
+	int err;
+
+	err = config->resume ? run_origin(config, origin) : 0;
+	if (err)
+		return err;
+	err = kftp_sink_open(&session->sink, &session->wait, config->dst, dir,
+			     config->resume ? origin : NULL);
+	if (err)
+		return err;
+	err = run_digest(config, &session->sink.digest);
+	if (err)
+		kftp_sink_close(&session->sink);
+	return err;
+}
+
+static int run_open_source(struct kftp_run *run, struct inode *dir)
+{
+	struct kftp_session *session = &run->session;
+	const struct kftp_config *config = session->config;
+	int err;
+
+	err = kftp_source_open(&session->source, &session->wait, config->src,
+			       dir);
+	if (err)
+		return err;
+	if (config->max_size && session->source.size > (s64)config->max_size)
+		err = -EFBIG;
+	else
+		err = run_digest(config, &session->source.digest);
+	if (err)
+		kftp_source_close(&session->source);
+	return err;
 }
 
 /* In the caller's context: what is wrong with the local side is seen here */
@@ -245,8 +414,8 @@ static struct kftp_run *run_create(struct kftp_job *job, struct inode *dir)
 	else	/* the resolver is that of the first namespace */
 		err = net_eq(session->net, &init_net) ? 0 : -EOPNOTSUPP;
 	if (!err)
-		err = kftp_sink_open(&session->sink, &session->wait,
-				     config->dst, dir);
+		err = config->direction == KFTP_GET ? run_open_sink(run, dir) :
+						      run_open_source(run, dir);
 	if (err) {
 		run_free(run);
 		return ERR_PTR(err);
@@ -260,8 +429,6 @@ static int job_check(const struct kftp_config *config)
 		return -ENODATA;
 	if (config->port_min > config->port_max)
 		return -EINVAL;
-	if (config->direction != KFTP_GET)
-		return -EOPNOTSUPP;
 	return 0;
 }
 
@@ -384,6 +551,8 @@ struct kftp_job *kftp_job_create(void)
 	kftp_state_init(&job->state);
 	job->config.port = KFTP_PORT_DEFAULT;
 	job->config.timeout_sec = KFTP_TIMEOUT_DEFAULT;
+	job->config.retry_delay_sec = KFTP_RETRY_DELAY_DEFAULT;
+	job->config.mtime = 1;
 	return job;
 }
 
@@ -398,9 +567,19 @@ void kftp_job_free(struct kftp_job *job)
 	kfree(job->config.user);
 	kfree(job->config.src);
 	kfree(job->config.dst);
+	kfree(job->config.sha256);
 	kftp_state_free(&job->state);
 	kernfs_put(job->status_node);
 	kfree(job);
+}
+
+static void job_destroy_queues(void)
+{
+	unsigned int i;
+
+	destroy_workqueue(kftp_tidy_wq);
+	for (i = 0; i < KFTP_LANES && kftp_lanes[i].wq; i++)
+		destroy_workqueue(kftp_lanes[i].wq);
 }
 
 /**
@@ -410,14 +589,20 @@ void kftp_job_free(struct kftp_job *job)
  */
 int kftp_job_init(void)
 {
-	kftp_wq = alloc_workqueue(KFTP_NAME, WQ_UNBOUND | WQ_SYSFS,
-				  KFTP_MAX_ACTIVE_LIMIT);
-	if (!kftp_wq)
-		return -ENOMEM;
+	unsigned int i;
+
 	kftp_tidy_wq = alloc_workqueue("kftp_tidy", WQ_UNBOUND, 0);
-	if (!kftp_tidy_wq) {
-		destroy_workqueue(kftp_wq);
+	if (!kftp_tidy_wq)
 		return -ENOMEM;
+	for (i = 0; i < KFTP_LANES; i++) {
+		kftp_lanes[i].wq = alloc_workqueue(i ? "%s_%u" : "%s",
+						   WQ_UNBOUND | WQ_SYSFS,
+						   WQ_MAX_ACTIVE, KFTP_NAME,
+						   i + 1);
+		if (!kftp_lanes[i].wq) {
+			job_destroy_queues();
+			return -ENOMEM;
+		}
 	}
 	return 0;
 }
@@ -430,6 +615,5 @@ int kftp_job_init(void)
 void kftp_job_exit(void)
 {
 	cancel_delayed_work_sync(&kftp_queue_expire);
-	destroy_workqueue(kftp_tidy_wq);
-	destroy_workqueue(kftp_wq);
+	job_destroy_queues();
 }

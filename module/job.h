@@ -13,8 +13,10 @@
 #include "session.h"
 
 #define KFTP_MAX_ACTIVE_DEFAULT	8
-#define KFTP_MAX_ACTIVE_LIMIT	WQ_MAX_ACTIVE
+#define KFTP_LANES		2
+#define KFTP_MAX_ACTIVE_LIMIT	(KFTP_LANES * WQ_MAX_ACTIVE)
 
+struct kftp_lane;
 struct kftp_run;
 
 /**
@@ -53,7 +55,9 @@ struct kftp_job {
  * @job: a reference, dropped by the run's end
  * @work: the session
  * @queued: in the queue until its turn has come
- * @counted: its turn has come: it counts as active
+ * @lane: where its turn has come, and it counts as active; or NULL
+ * @due: not before, in 64-bit jiffies
+ * @attempts: that have failed
  * @cred: the caller's; a reference
  * @net_tracker: of the reference on @session.net
  * @session: the transfer
@@ -62,7 +66,9 @@ struct kftp_run {
 	struct kftp_job *job;
 	struct work_struct work;
 	struct list_head queued;
-	bool counted;
+	struct kftp_lane *lane;
+	u64 due;
+	unsigned int attempts;
 	const struct cred *cred;
 	netns_tracker net_tracker;
 	struct kftp_session session;

@@ -10,10 +10,11 @@
 #include <linux/moduleparam.h>
 
 #include "configfs.h"
+#include "direct.h"
 #include "job.h"
 #include "net.h"
 #include "pause.h"
-#include "sink.h"
+#include "place.h"
 #include "sysfs.h"
 
 static int max_active_set(const char *val, const struct kernel_param *kp)
@@ -31,7 +32,20 @@ static const struct kernel_param_ops max_active_ops = {
 };
 
 module_param_cb(max_active, &max_active_ops, &kftp_max_active, 0644);
-MODULE_PARM_DESC(max_active, "How many jobs run at once, the rest wait (1-512, default 8)");
+MODULE_PARM_DESC(max_active, "How many jobs run at once, the rest wait (1-1024, default 8)");
+
+static int buffers_mib_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, KFTP_BUFFERS_MIB_MAX);
+}
+
+static const struct kernel_param_ops buffers_mib_ops = {
+	.set = buffers_mib_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(buffers_mib, &buffers_mib_ops, &kftp_buffers_mib, 0644);
+MODULE_PARM_DESC(buffers_mib, "MiB for the direct I/O of all jobs, 2 each (0-65536, default 64)");
 
 static int __init kftp_init(void)
 {
@@ -43,12 +57,12 @@ static int __init kftp_init(void)
 	err = kftp_net_init();
 	if (err)
 		goto pause;
-	err = kftp_sink_init();
+	err = kftp_place_init();
 	if (err)
 		goto net;
 	err = kftp_job_init();
 	if (err)
-		goto sink;
+		goto place;
 	err = kftp_sysfs_init();
 	if (err)
 		goto job;
@@ -61,8 +75,8 @@ sysfs:
 	kftp_sysfs_exit();
 job:
 	kftp_job_exit();
-sink:
-	kftp_sink_exit();
+place:
+	kftp_place_exit();
 net:
 	kftp_net_exit();
 pause:
@@ -76,7 +90,7 @@ static void __exit kftp_exit(void)
 	kftp_configfs_exit();
 	kftp_job_exit();
 	kftp_sysfs_exit();
-	kftp_sink_exit();
+	kftp_place_exit();
 	kftp_net_exit();
 	kftp_pause_exit();
 }

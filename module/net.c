@@ -9,6 +9,7 @@
  */
 #include <linux/time64.h>
 #include <linux/dns_resolver.h>
+#include <linux/file.h>
 #include <linux/inet.h>
 #include <linux/math64.h>
 #include <linux/random.h>
@@ -35,6 +36,11 @@
  * autotuning would let one job have tcp_rmem[2], 6 MiB by default.
  */
 #define KFTP_RCVBUF		(384 * 1024)
+#define KFTP_RCVBUF_MIN		(16 * 1024)
+
+/* Bytes that wait to be acknowledged, for the same reason */
+#define KFTP_SNDBUF		(1024 * 1024)
+#define KFTP_SNDBUF_MIN		(32 * 1024)
 
 static struct workqueue_struct *kftp_resolve_wq;
 
@@ -87,10 +93,15 @@ void kftp_wait_share(struct kftp_wait *wait, u64 stall, unsigned int shares)
  * kftp_wait_limit - end the run's waits soon
  * @wait: the wait
  * @left: jiffies from now; an earlier deadline stays
+ *
+ * Return: the deadline that was, to be put back.
  */
-void kftp_wait_limit(struct kftp_wait *wait, unsigned long left)
+u64 kftp_wait_limit(struct kftp_wait *wait, unsigned long left)
 {
-	wait->deadline = min(wait->deadline, jiffies_after(left));
+	u64 deadline = wait->deadline;
+
+	wait->deadline = min(deadline, jiffies_after(left));
+	return deadline;
 }
 
 /**
@@ -108,13 +119,14 @@ void kftp_wait_cancel(struct kftp_wait *wait)
 /**
  * kftp_wait_left - how long the run may still sleep
  * @wait: the wait
+ * @until: 64-bit jiffies, when it wants to be awake
  *
  * Return: jiffies, 0 if it may not.
  */
-long kftp_wait_left(const struct kftp_wait *wait)
+long kftp_wait_left(const struct kftp_wait *wait, u64 until)
 {
 	u64 now = get_jiffies_64();
-	u64 end = min(wait->stall, wait->deadline);
+	u64 end = min3(wait->stall, wait->deadline, until);
 
 	return end > now ? min_t(u64, end - now, MAX_SCHEDULE_TIMEOUT - 1) : 0;
 }
@@ -131,7 +143,7 @@ int kftp_wait_check(const struct kftp_wait *wait)
 {
 	if (READ_ONCE(wait->cancelled))
 		return -ECANCELED;
-	return kftp_wait_left(wait) ? 0 : -ETIMEDOUT;
+	return kftp_wait_left(wait, U64_MAX) ? 0 : -ETIMEDOUT;
 }
 
 /* Called with the lock of the socket's wait queue held, often in softirq */
@@ -264,8 +276,25 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 	return err;
 }
 
+/*
+ * Both are inherited by the connection; the first has to be set before there is
+ * one, for its window scale to be in. At a limited rate they hold half a second
+ * of it, lest the far end see bursts.
+ */
+static void sock_set_buffers(struct sock *sk, u64 rate)
+{
+	u64 half = rate ? rate / 2 : U64_MAX;
+
+	sock_set_rcvbuf(sk, clamp_t(u64, half, KFTP_RCVBUF_MIN, KFTP_RCVBUF));
+	lock_sock(sk);
+	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
+	WRITE_ONCE(sk->sk_sndbuf,
+		   clamp_t(u64, half, KFTP_SNDBUF_MIN, KFTP_SNDBUF));
+	release_sock(sk);
+}
+
 static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
-		       struct net *net, struct kftp_addr *addr)
+		       struct net *net, struct kftp_addr *addr, u64 rate)
 {
 	int err;
 
@@ -274,8 +303,7 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		return err;
 	/* a run that was aborted may have left the port in TIME_WAIT */
 	sock_set_reuseaddr(ks->sock->sk);
-	/* inherited by the connection, whose window scale it has to be in */
-	sock_set_rcvbuf(ks->sock->sk, KFTP_RCVBUF);
+	sock_set_buffers(ks->sock->sk, rate);
 	/* half-open connections keep a closed listener until their next timer */
 	tcp_sock_set_syncnt(ks->sock->sk, 1);
 
@@ -297,6 +325,7 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
  * @addr: the address; its port is set on success
  * @port_min: the range's first port
  * @port_max: its last; 0 for whatever port is free
+ * @rate: bytes a second that its connection will carry, 0 for no limit
  *
  * The search starts anywhere in the range, lest the next port be guessed.
  *
@@ -304,14 +333,14 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
  */
 int kftp_sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		     struct net *net, struct kftp_addr *addr,
-		     u16 port_min, u16 port_max)
+		     u16 port_min, u16 port_max, u64 rate)
 {
 	u32 first, count, start, i;
 	int err = -EADDRINUSE;
 
 	if (!port_max) {
 		kftp_addr_set_port(addr, 0);
-		return sock_listen(ks, wait, net, addr);
+		return sock_listen(ks, wait, net, addr, rate);
 	}
 
 	first = max_t(u32, port_min, 1);
@@ -322,7 +351,7 @@ int kftp_sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		if (err)
 			return err;
 		kftp_addr_set_port(addr, first + (start + i) % count);
-		err = sock_listen(ks, wait, net, addr);
+		err = sock_listen(ks, wait, net, addr, rate);
 		cond_resched();
 	}
 	return err;
@@ -408,6 +437,46 @@ int kftp_sock_recv(struct kftp_sock *ks, char *buf, size_t size)
 }
 
 /**
+ * kftp_sock_recv_iter - receive what is there into pages
+ * @ks: a connected socket
+ * @to: where to
+ *
+ * Return: as kftp_sock_recv().
+ */
+ssize_t kftp_sock_recv_iter(struct kftp_sock *ks, struct iov_iter *to)
+{
+	struct msghdr msg = { .msg_iter = *to };
+	int n;
+
+	n = sock_recvmsg(ks->sock, &msg, MSG_DONTWAIT);
+	if (n > 0)
+		kftp_wait_progress(ks->wait);
+	return n;
+}
+
+/**
+ * kftp_sock_open_file - give a socket a file, for splicing to it
+ * @ks: a connected socket; has none if this fails
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_sock_open_file(struct kftp_sock *ks)
+{
+	struct socket *sock = ks->sock;
+	struct file *file;
+
+	/* what fails releases the socket, so nobody may be in its queue */
+	remove_wait_queue(sk_sleep(sock->sk), &ks->entry);
+	file = sock_alloc_file(sock, O_NONBLOCK, NULL);
+	if (IS_ERR(file)) {
+		ks->sock = NULL;
+		return PTR_ERR(file);
+	}
+	add_wait_queue(sk_sleep(sock->sk), &ks->entry);
+	return 0;
+}
+
+/**
  * kftp_sock_shutdown - say that nothing more will be sent
  * @ks: a connected socket
  */
@@ -430,7 +499,10 @@ void kftp_sock_close(struct kftp_sock *ks)
 	/* none of its wake-ups reaches @wait once this returns */
 	remove_wait_queue(sk_sleep(ks->sock->sk), &ks->entry);
 	sock_no_linger(ks->sock->sk);
-	sock_release(ks->sock);
+	if (ks->sock->file)
+		__fput_sync(ks->sock->file);
+	else
+		sock_release(ks->sock);
 	ks->sock = NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/jiffies.h>
 #include <linux/net.h>
 #include <linux/poll.h>
+#include <linux/uio.h>
 #include <linux/wait.h>
 
 #include "addr.h"
@@ -33,36 +34,45 @@ struct kftp_wait {
 void kftp_wait_init(struct kftp_wait *wait, u64 timeout_sec, u64 deadline_sec);
 void kftp_wait_progress(struct kftp_wait *wait);
 void kftp_wait_share(struct kftp_wait *wait, u64 stall, unsigned int shares);
-void kftp_wait_limit(struct kftp_wait *wait, unsigned long left);
+u64 kftp_wait_limit(struct kftp_wait *wait, unsigned long left);
 void kftp_wait_cancel(struct kftp_wait *wait);
 int kftp_wait_check(const struct kftp_wait *wait);
-long kftp_wait_left(const struct kftp_wait *wait);
+long kftp_wait_left(const struct kftp_wait *wait, u64 until);
 
 /**
- * kftp_wait_for - sleep until something is the case, or the run has to end
+ * kftp_wait_until - sleep until something is the case, or a time has come, or
+ * the run has to end
  * @wait: the run's wait
+ * @until: 64-bit jiffies
  * @condition: evaluated again after each wake-up of @wait's queue
  *
  * The only place where a run sleeps on the network. Nothing but what is named
- * at struct kftp_wait ends it: kernel threads get no signals.
+ * here and at struct kftp_wait ends it: kernel threads get no signals.
  *
- * Return: 0 if @condition is true, -ECANCELED, or -ETIMEDOUT.
+ * Return: 0 if @condition is true or @until has come, -ECANCELED, or
+ * -ETIMEDOUT.
  */
-#define kftp_wait_for(wait, condition)					\
+#define kftp_wait_until(wait, until, condition)				\
 ({									\
 	struct kftp_wait *__w = (wait);					\
+	u64 __until = (until);						\
 	int __err = kftp_wait_check(__w);				\
 									\
 	if (!__err &&							\
 	    !wait_event_idle_timeout(__w->queue,			\
 				     READ_ONCE(__w->cancelled) ||	\
 				     (condition),			\
-				     kftp_wait_left(__w)))		\
+				     kftp_wait_left(__w, __until)) &&	\
+	    get_jiffies_64() < __until)					\
 		__err = -ETIMEDOUT;					\
 	if (!__err && READ_ONCE(__w->cancelled))			\
 		__err = -ECANCELED;					\
 	__err;								\
 })
+
+/* The same without a time of its own */
+#define kftp_wait_for(wait, condition)					\
+	kftp_wait_until(wait, U64_MAX, condition)
 
 /**
  * struct kftp_sock - a TCP socket of a run
@@ -80,7 +90,7 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 		      struct net *net, const struct kftp_addr *addr);
 int kftp_sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		     struct net *net, struct kftp_addr *addr,
-		     u16 port_min, u16 port_max);
+		     u16 port_min, u16 port_max, u64 rate);
 int kftp_sock_accept(struct kftp_sock *listener, struct kftp_sock *ks,
 		     struct kftp_addr *peer);
 int kftp_sock_local(struct kftp_sock *ks, struct kftp_addr *addr);
@@ -88,6 +98,8 @@ int kftp_sock_peer(struct kftp_sock *ks, struct kftp_addr *addr);
 int kftp_sock_send(struct kftp_sock *ks, const char *buf, size_t len);
 int kftp_sock_recv(struct kftp_sock *ks, char *buf, size_t size);
 __poll_t kftp_sock_poll(struct kftp_sock *ks);
+ssize_t kftp_sock_recv_iter(struct kftp_sock *ks, struct iov_iter *to);
+int kftp_sock_open_file(struct kftp_sock *ks);
 void kftp_sock_shutdown(struct kftp_sock *ks);
 void kftp_sock_close(struct kftp_sock *ks);
 
@@ -102,6 +114,18 @@ static inline bool kftp_sock_readable(struct kftp_sock *ks)
 {
 	return ks->sock && kftp_sock_poll(ks) &
 			   (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+}
+
+/**
+ * kftp_sock_writable - would a write get on?
+ * @ks: a socket, perhaps none
+ *
+ * Return: true if there is room, or an error to be had.
+ */
+static inline bool kftp_sock_writable(struct kftp_sock *ks)
+{
+	return ks->sock &&
+	       kftp_sock_poll(ks) & (EPOLLOUT | EPOLLHUP | EPOLLERR);
 }
 
 int kftp_net_literal(struct net *net, const char *host, u16 port,

@@ -28,22 +28,26 @@ static bool kftp_paused;
  */
 void kftp_pause_enter(void)
 {
-	spin_lock(&kftp_pause.lock);
+	spin_lock_irq(&kftp_pause.lock);
 	/* no signals in a work item; and who starts a job is frozen before */
-	wait_event_interruptible_locked(kftp_pause, !kftp_paused);
+	wait_event_interruptible_locked_irq(kftp_pause, !kftp_paused);
 	kftp_writing++;
-	spin_unlock(&kftp_pause.lock);
+	spin_unlock_irq(&kftp_pause.lock);
 }
 
 /**
  * kftp_pause_leave - end what kftp_pause_enter() began
+ *
+ * Context: any.
  */
 void kftp_pause_leave(void)
 {
-	spin_lock(&kftp_pause.lock);
+	unsigned long flags;
+
+	spin_lock_irqsave(&kftp_pause.lock, flags);
 	kftp_writing--;
 	wake_up_all_locked(&kftp_pause);
-	spin_unlock(&kftp_pause.lock);
+	spin_unlock_irqrestore(&kftp_pause.lock, flags);
 }
 
 static int pause_notify(struct notifier_block *nb, unsigned long event,
@@ -51,12 +55,13 @@ static int pause_notify(struct notifier_block *nb, unsigned long event,
 {
 	int err = 0;
 
-	spin_lock(&kftp_pause.lock);
+	spin_lock_irq(&kftp_pause.lock);
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
 	case PM_SUSPEND_PREPARE:
 		kftp_paused = true;
-		err = wait_event_interruptible_locked(kftp_pause, !kftp_writing);
+		err = wait_event_interruptible_locked_irq(kftp_pause,
+							  !kftp_writing);
 		if (!err)
 			break;
 		fallthrough;
@@ -66,7 +71,7 @@ static int pause_notify(struct notifier_block *nb, unsigned long event,
 		wake_up_all_locked(&kftp_pause);
 		break;
 	}
-	spin_unlock(&kftp_pause.lock);
+	spin_unlock_irq(&kftp_pause.lock);
 	return notifier_from_errno(err);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the pure files (reply.c, addr.c, value.c) need from their surroundings:
+ * What the pure files (reply.c, addr.c, value.c, pace.c) need from their surroundings:
  * no allocation, no locks, no kernel calls, so that unit tests and fuzzers
  * build the same files in user space.
  */
@@ -13,8 +13,10 @@
 #include <linux/errno.h>
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/math64.h>
 #include <linux/socket.h>
 #include <linux/string.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 
 #else
@@ -30,6 +32,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 typedef __u8 u8;
 typedef __u16 u16;
@@ -39,6 +42,24 @@ typedef __s64 s64;
 
 #define U64_MAX	UINT64_MAX
 #define S64_MAX	INT64_MAX
+
+static inline u64 div64_u64(u64 dividend, u64 divisor)
+{
+	return dividend / divisor;
+}
+
+static inline s64 mktime64(unsigned int year, unsigned int mon,
+			   unsigned int day, unsigned int hour,
+			   unsigned int min, unsigned int sec)
+{
+	struct tm tm = {
+		.tm_year = (int)year - 1900, .tm_mon = (int)mon - 1,
+		.tm_mday = (int)day, .tm_hour = (int)hour,
+		.tm_min = (int)min, .tm_sec = (int)sec,
+	};
+
+	return timegm(&tm);
+}
 
 #endif /* __KERNEL__ */
 

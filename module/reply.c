@@ -216,6 +216,60 @@ s64 kftp_reply_size(const struct kftp_reply *reply)
 	return size >= 0 && digits == reply->text_len ? size : -1;
 }
 
+static unsigned int digits_at(const char *text, unsigned int len)
+{
+	unsigned int value = 0;
+
+	while (len--)
+		value = value * 10 + (*text++ - '0');
+	return value;
+}
+
+/**
+ * kftp_reply_time - the time in a 213 reply to MDTM, RFC 3659 sections 2.3, 3
+ * @reply: a complete reply
+ * @text: set on success: the time as the server wrote it
+ * @seconds: set on success: since 1970, UTC
+ * @nanoseconds: set on success: the fraction, as far as it was given
+ *
+ * Return: true if the text is a time and nothing else.
+ */
+bool kftp_reply_time(const struct kftp_reply *reply,
+		     char text[KFTP_REPLY_TIME], s64 *seconds, u32 *nanoseconds)
+{
+	/* YYYYMMDDHHMMSS */
+	const size_t whole = 14;
+	unsigned int mon, day, hour, min, sec;
+	const char *t = reply->text;
+	size_t i, len = reply->text_len;
+	u32 unit = 100000000;
+
+	if (len < whole || len >= KFTP_REPLY_TIME || len == whole + 1)
+		return false;
+	for (i = 0; i < len; i++)
+		if (i == whole ? t[i] != '.' : !isdigit((unsigned char)t[i]))
+			return false;
+	mon = digits_at(t + 4, 2);
+	day = digits_at(t + 6, 2);
+	hour = digits_at(t + 8, 2);
+	min = digits_at(t + 10, 2);
+	sec = digits_at(t + 12, 2);
+	/* 60 is a leap second */
+	if (mon < 1 || mon > 12 || day < 1 || day > 31 || hour > 23 ||
+	    min > 59 || sec > 60)
+		return false;
+
+	*seconds = mktime64(digits_at(t, 4), mon, day, hour, min, sec);
+	*nanoseconds = 0;
+	for (i = whole + 1; i < len; i++) {
+		*nanoseconds += unit * (t[i] - '0');
+		unit /= 10;
+	}
+	memcpy(text, t, len);
+	text[len] = '\0';
+	return true;
+}
+
 /**
  * kftp_reply_announced - the size that a 150 or 125 reply announces
  * @reply: a complete reply

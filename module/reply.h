@@ -20,6 +20,9 @@
  */
 #define KFTP_REPLY_TEXT		(KFTP_REPLY_SHOWN + KFTP_PASS_MAX)
 
+/* A time as MDTM tells it, YYYYMMDDHHMMSS.sss, and the end of the string */
+#define KFTP_REPLY_TIME		32
+
 /**
  * struct kftp_reply - a reply while it is read, and after
  * @code: the three digits, once the first line is complete
@@ -52,6 +55,8 @@ int kftp_reply_feed(struct kftp_reply *reply, const char *buf, size_t len,
 bool kftp_reply_may_be(const struct kftp_reply *reply, int code);
 int kftp_reply_errno(int code);
 s64 kftp_reply_size(const struct kftp_reply *reply);
+bool kftp_reply_time(const struct kftp_reply *reply,
+		     char text[KFTP_REPLY_TIME], s64 *seconds, u32 *nanoseconds);
 s64 kftp_reply_announced(const struct kftp_reply *reply);
 size_t kftp_reply_masked(const struct kftp_reply *reply, const char *secret,
 			 char text[KFTP_REPLY_SHOWN]);

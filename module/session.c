@@ -1,40 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The FTP dialogue of RFC 959, from top to bottom: connect, greeting, log-in,
- * type, size, port, retrieve, the data, the end.
+ * type; then what a get or a put asks for, the data, the end.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "control.h"
 #include "data.h"
+#include "digest.h"
+#include "pace.h"
 #include "session.h"
 
 /* How many 1yz replies a server may send where one is due */
 #define KFTP_PRELIMINARY_MAX	8
 
+/* How long a server that refuses data has to say why */
+#define KFTP_BLAME_WAIT		(2 * HZ)
+
+/* So much of what a server has is compared with the source, before it is resumed */
+#define KFTP_TAIL_BYTES		(64 * 1024)
+
 /**
  * struct dialogue - a session while it runs
  * @session: which
+ * @config: the session's
  * @wait: the session's
  * @state: the session's
  * @control: the control connection
  * @data: the data connection
- * @expect: bytes that will come, or -1 if the server does not say
- * @bytes: that came
- * @preliminary: 1yz replies to RETR
- * @complete: the 2yz reply to RETR is there
+ * @pace: when bytes may be moved
+ * @version: of the server's file
+ * @offset: the first byte that is moved
+ * @expect: how many bytes there will be in all, or -1 if the server does not say
+ * @bytes: that there are, those before @offset included
+ * @append: the server is told APPE
+ * @preliminary: 1yz replies to the command that moves data
+ * @ended: all bytes are moved
+ * @complete: the 2yz reply to that command is there
+ * @doubtful: what is there already is not what it should be
  */
 struct dialogue {
 	struct kftp_session *session;
+	const struct kftp_config *config;
 	struct kftp_wait *wait;
 	struct kftp_state *state;
 	struct kftp_control control;
 	struct kftp_data data;
+	struct kftp_pace pace;
+	struct kftp_version version;
+	loff_t offset;
 	s64 expect;
 	s64 bytes;
+	bool append;
 	unsigned int preliminary;
+	bool ended;
 	bool complete;
+	bool doubtful;
 };
 
 static const char *config_user(const struct kftp_config *config)
@@ -61,7 +83,7 @@ static int want_2yz(int code)
 /* The time for connecting is shared by all addresses that are left */
 static int dialogue_connect(struct dialogue *d)
 {
-	const struct kftp_config *config = d->session->config;
+	const struct kftp_config *config = d->config;
 	struct kftp_addr addrs[KFTP_ADDRS_MAX] = { d->session->server };
 	int i, n = 1, err = -EHOSTUNREACH;
 	u64 stall;
@@ -101,7 +123,7 @@ static int dialogue_greeting(struct dialogue *d)
 /* An account (332, ACCT) is nothing that a job could name */
 static int dialogue_login(struct dialogue *d)
 {
-	const struct kftp_config *config = d->session->config;
+	const struct kftp_config *config = d->config;
 	int code;
 
 	code = kftp_control_command(&d->control, "USER",
@@ -118,30 +140,63 @@ static int dialogue_type(struct dialogue *d)
 	return want_2yz(kftp_control_command(&d->control, "TYPE", "I"));
 }
 
+static bool is_get(const struct dialogue *d)
+{
+	return d->config->direction == KFTP_GET;
+}
+
 static int check_size(struct dialogue *d, s64 size)
 {
-	u64 max_size = d->session->config->max_size;
+	u64 max_size = d->config->max_size;
 
+	if (!is_get(d))
+		return 0;
 	if (max_size && size > (s64)max_size)
 		return -EFBIG;
 	return size > d->session->sink.limit ? -EFBIG : 0;
 }
 
-/* RFC 3659 section 4; a server need not know SIZE, nor answer it well */
-static int dialogue_size(struct dialogue *d)
+/*
+ * A question that a server need not know, nor answer well. Returns 1 if there is
+ * an answer, 0 if there is none.
+ */
+static int dialogue_ask(struct dialogue *d, const char *verb, const char *path)
 {
 	int code;
 
-	code = kftp_control_command(&d->control, "SIZE", d->session->config->src);
+	code = kftp_control_ask(&d->control, verb, path);
 	if (code < 0)
 		return code;
+	if (code == 213)
+		return 1;
 	if (code == 421)
 		return kftp_reply_errno(code);
-	if (code != 213)
-		return code >= 400 ? 0 : -EPROTO;
-	d->expect = kftp_reply_size(&d->control.reply);
-	kftp_state_size(d->state, d->expect);
-	return check_size(d, d->expect);
+	return code >= 400 ? 0 : -EPROTO;
+}
+
+/* RFC 3659 section 4 */
+static int dialogue_size(struct dialogue *d, const char *path, s64 *size)
+{
+	int answer = dialogue_ask(d, "SIZE", path);
+
+	*size = answer > 0 ? kftp_reply_size(&d->control.reply) : -1;
+	return min(answer, 0);
+}
+
+/* RFC 3659 section 3 */
+static int dialogue_time(struct dialogue *d, const char *path,
+			 struct timespec64 *time)
+{
+	int answer = dialogue_ask(d, "MDTM", path);
+	u32 nsec;
+
+	d->version.time[0] = '\0';
+	if (answer <= 0 ||
+	    !kftp_reply_time(&d->control.reply, d->version.time, &time->tv_sec,
+			     &nsec))
+		return min(answer, 0);
+	time->tv_nsec = nsec;
+	return 0;
 }
 
 /*
@@ -150,7 +205,7 @@ static int dialogue_size(struct dialogue *d)
  */
 static int dialogue_port(struct dialogue *d)
 {
-	const struct kftp_config *config = d->session->config;
+	const struct kftp_config *config = d->config;
 	char command[KFTP_ADDR_COMMAND_MAX];
 	struct kftp_addr local;
 	int err;
@@ -159,7 +214,8 @@ static int dialogue_port(struct dialogue *d)
 	if (err)
 		return err;
 	err = kftp_sock_listen(&d->data.listener, d->wait, d->session->net,
-			       &local, config->port_min, config->port_max);
+			       &local, config->port_min, config->port_max,
+			       config->rate_limit);
 	if (err)
 		return err;
 	err = kftp_addr_command(&local, command, sizeof(command));
@@ -168,7 +224,25 @@ static int dialogue_port(struct dialogue *d)
 	return want_2yz(kftp_control_command(&d->control, command, NULL));
 }
 
-/* Look at what the server says to RETR, if it says anything */
+/*
+ * RFC 959 section 4.1.3 and RFC 3659 section 5. Returns 1 if the server will
+ * begin at @offset, 0 if it cannot.
+ */
+static int dialogue_rest(struct dialogue *d, loff_t offset)
+{
+	char arg[24];
+	int code;
+
+	snprintf(arg, sizeof(arg), "%lld", offset);
+	code = kftp_control_command(&d->control, "REST", arg);
+	if (code < 0)
+		return code;
+	if (code == 421)
+		return kftp_reply_errno(code);
+	return code == 350;
+}
+
+/* Look at what the server says to the last command, if it says anything */
 static int watch_control(struct dialogue *d)
 {
 	int code;
@@ -188,20 +262,31 @@ static int watch_control(struct dialogue *d)
 			d->expect = kftp_reply_announced(&d->control.reply);
 		return check_size(d, d->expect);
 	}
-	if (!d->preliminary && code < 300)
+	/* it cannot have all of what was not sent yet */
+	if (code < 300 && (!d->preliminary || (!is_get(d) && !d->ended)))
 		return -EPROTO;
+	/* the file is there, but not from where we wanted it */
+	if (d->offset && !d->preliminary && code >= 500 && code != 530 &&
+	    code != 550)
+		d->doubtful = true;
 	d->complete = true;
 	return want_2yz(code);
 }
 
-/* The connection and the 150 come in any order, and 226 may overtake both */
-static int dialogue_retrieve(struct dialogue *d)
+/*
+ * The command that moves data. The connection and the 150 come in any order,
+ * and 226 may overtake both.
+ */
+static int dialogue_open(struct dialogue *d, const char *verb, const char *path)
 {
 	struct kftp_data *data = &d->data;
 	int err;
 
 	kftp_state_phase(d->state, KFTP_PHASE_ACCEPT);
-	err = kftp_control_send(&d->control, "RETR", d->session->config->src);
+	d->preliminary = 0;
+	d->ended = false;
+	d->complete = false;
+	err = kftp_control_send(&d->control, verb, path);
 	if (err)
 		return err;
 
@@ -226,101 +311,503 @@ static int dialogue_retrieve(struct dialogue *d)
 	return 0;
 }
 
-static int count_bytes(struct dialogue *d, size_t more)
+static bool data_ready(struct dialogue *d)
 {
-	d->bytes = kftp_state_moved(d->state, more);
-	if (d->expect >= 0 && d->bytes > d->expect)
+	return is_get(d) ? kftp_sock_readable(&d->data.conn) :
+			   kftp_sock_writable(&d->data.conn);
+}
+
+static ssize_t data_move(struct dialogue *d, size_t most)
+{
+	struct kftp_session *session = d->session;
+	ssize_t n;
+
+	if (is_get(d)) {
+		n = kftp_data_pump(&d->data, &session->sink, most);
+		if (n == -ESTALE)
+			d->doubtful = true;
+		return n;
+	}
+	n = kftp_data_send(&d->data, &session->source, most);
+	session->sent = max(session->sent, session->source.pos);
+	return n;
+}
+
+static int data_moved(struct dialogue *d, size_t n)
+{
+	kftp_pace_moved(&d->pace, n, ktime_get_ns());
+	d->bytes = kftp_state_moved(d->state, n);
+	if (d->expect >= 0 && d->bytes > d->expect) {
+		d->doubtful = true;
 		return -EIO;
+	}
 	return check_size(d, d->bytes);
 }
 
-/* Over when the data have ended and the server has said that it sent them all */
+static int data_ended(struct dialogue *d)
+{
+	int err = is_get(d) ? 0 : kftp_source_check(&d->session->source);
+
+	if (err)
+		return err;
+	d->ended = true;
+	kftp_sock_shutdown(&d->data.conn);
+	return 0;
+}
+
+/* A server that has no room resets the connection, and says why on the other */
+static int data_failed(struct dialogue *d, int error)
+{
+	u64 until = get_jiffies_64() + KFTP_BLAME_WAIT;
+	int err = 0;
+
+	if (error != -EPIPE && error != -ECONNRESET)
+		return error;
+	while (!is_get(d) && !err && !d->complete && get_jiffies_64() < until) {
+		err = kftp_wait_until(d->wait, until,
+				      kftp_control_ready(&d->control));
+		if (!err)
+			err = watch_control(d);
+	}
+	return err ?: -ECONNRESET;
+}
+
+/* Over when the data have ended, and the server has said that it agrees */
 static int dialogue_transfer(struct dialogue *d)
 {
-	struct kftp_data *data = &d->data;
-	bool ended = false;
+	u64 left, until;
 	ssize_t n;
 	int err;
 
 	kftp_state_phase(d->state, KFTP_PHASE_TRANSFER);
-	while (!ended || !d->complete) {
-		err = kftp_wait_for(d->wait,
-				    (!d->complete &&
-				     kftp_control_ready(&d->control)) ||
-				    (!ended && kftp_sock_readable(&data->conn)));
+	kftp_pace_init(&d->pace, d->config->rate_limit, ktime_get_ns());
+	while (!d->ended || !d->complete) {
+		left = d->ended ? 0 : kftp_pace_left(&d->pace, ktime_get_ns());
+		until = left ? get_jiffies_64() + nsecs_to_jiffies64(left) + 1 :
+			       U64_MAX;
+		err = kftp_wait_until(d->wait, until,
+				      (!d->complete &&
+				       kftp_control_ready(&d->control)) ||
+				      (!d->ended && !left && data_ready(d)));
 		if (err)
 			return err;
 		err = watch_control(d);
 		if (err)
 			return err;
-		if (ended)
+		/* that we took our time is no stall of the server's */
+		if (left)
+			kftp_wait_progress(d->wait);
+		if (left || d->ended)
 			continue;
 
-		n = kftp_data_pump(data, &d->session->sink);
+		n = data_move(d, kftp_pace_most(&d->pace));
 		if (n > 0)
-			err = count_bytes(d, n);
+			err = data_moved(d, n);
+		else if (!n)
+			err = data_ended(d);
 		else if (n != -EAGAIN)
-			err = n;
+			err = data_failed(d, n);
 		if (err)
 			return err;
-		if (!n) {
-			ended = true;
-			kftp_sock_shutdown(&data->conn);
-		}
 		cond_resched();
 	}
-	return d->expect >= 0 && d->bytes != d->expect ? -EIO : 0;
+	if (d->expect < 0 || d->bytes == d->expect)
+		return 0;
+	d->doubtful = true;
+	return -EIO;
 }
 
-static int dialogue_commit(struct dialogue *d)
+/* Is it the digest that was asked for? */
+static int check_digest(struct dialogue *d, struct shash_desc *digest)
 {
+	u8 got[SHA256_DIGEST_SIZE], want[SHA256_DIGEST_SIZE];
+	int err;
+
+	err = kftp_digest_end(digest, got);
+	if (err)
+		return err;
+	kftp_state_sha256(d->state, got);
+	if (!strcmp(d->config->sha256, KFTP_SHA256_COMPUTE))
+		return 0;
+	if (hex2bin(want, d->config->sha256, sizeof(want)))
+		return -EINVAL;
+	return memcmp(got, want, sizeof(got)) ? -EBADMSG : 0;
+}
+
+/* Bytes go into the file from @offset on */
+static int get_begin(struct dialogue *d, loff_t offset)
+{
+	struct kftp_sink *sink = &d->session->sink;
+	int err;
+
+	err = kftp_sink_begin(sink, offset, &d->version, d->config->cache);
+	if (err)
+		return err;
+	d->offset = offset;
+	d->bytes = offset;
+	kftp_state_begin(d->state, offset,
+			 sink->direct ? KFTP_IO_DIRECT : KFTP_IO_BUFFERED);
+	return 0;
+}
+
+/* Which version of the file the server has, and what of it there is already */
+static int get_prepare(struct dialogue *d)
+{
+	const struct kftp_config *config = d->config;
+	struct kftp_sink *sink = &d->session->sink;
+	struct timespec64 time = {};
+	int err;
+
+	err = dialogue_size(d, config->src, &d->version.size);
+	if (err)
+		return err;
+	d->expect = d->version.size;
+	kftp_state_size(d->state, d->version.size);
+	err = check_size(d, d->version.size);
+	if (err)
+		return err;
+	if (config->mtime || config->resume || config->retries) {
+		err = dialogue_time(d, config->src, &time);
+		if (err)
+			return err;
+	}
+	sink->has_mtime = config->mtime && d->version.time[0];
+	sink->mtime = time;
+	return get_begin(d, kftp_sink_offset(sink, &d->version));
+}
+
+static int get_rest(struct dialogue *d)
+{
+	int there;
+
+	if (!d->offset)
+		return 0;
+	there = dialogue_rest(d, d->offset);
+	if (there)
+		return min(there, 0);
+	return get_begin(d, 0);
+}
+
+static int get_commit(struct dialogue *d)
+{
+	struct kftp_sink *sink = &d->session->sink;
+	int err;
+
 	kftp_state_phase(d->state, KFTP_PHASE_COMMIT);
-	return kftp_sink_publish(&d->session->sink, d->wait);
+	err = kftp_sink_end(sink);
+	if (!err && sink->digest)
+		err = check_digest(d, sink->digest);
+	if (err == -EBADMSG)
+		d->doubtful = true;
+	return err ?: kftp_sink_publish(sink, d->wait);
+}
+
+static int dialogue_get(struct dialogue *d)
+{
+	return get_prepare(d) ?:
+	       dialogue_port(d) ?:
+	       get_rest(d) ?:
+	       dialogue_open(d, "RETR", d->config->src) ?:
+	       dialogue_transfer(d) ?:
+	       get_commit(d);
+}
+
+/* Before the server is asked for anything: nothing there can be taken back */
+static int put_digest(struct dialogue *d)
+{
+	struct kftp_source *source = &d->session->source;
+
+	if (!source->digest)
+		return 0;
+	return kftp_digest_start(source->digest) ?:
+	       kftp_digest_update_file(source->digest, source->file,
+				       source->size, d->wait) ?:
+	       check_digest(d, source->digest);
+}
+
+/* Fetch the last bytes of what the server has, and compare. Returns 1 if same */
+static int put_compare(struct dialogue *d, s64 size)
+{
+	struct kftp_source *source = &d->session->source;
+	size_t len = min_t(s64, size, KFTP_TAIL_BYTES), got = 0;
+	struct kftp_data *data = &d->data;
+	loff_t pos = size - len;
+	char *theirs, *ours;
+	int n = 0, err;
+
+	err = dialogue_port(d);
+	if (err)
+		return err;
+	n = pos ? dialogue_rest(d, pos) : 1;
+	if (n <= 0) {
+		kftp_sock_close(&data->listener);
+		return n;
+	}
+	err = dialogue_open(d, "RETR", d->config->dst);
+	if (err) {
+		kftp_data_close(data);
+		/* it may take files and not give them */
+		return d->complete && err != -EAGAIN ? 0 : err;
+	}
+
+	theirs = kvmalloc(2 * len + 1, GFP_KERNEL);
+	if (!theirs)
+		return -ENOMEM;
+	ours = theirs + len + 1;
+	/* one byte more than there should be: it may have grown */
+	while (!err && (!d->ended || !d->complete)) {
+		err = kftp_wait_for(d->wait,
+				    (!d->complete &&
+				     kftp_control_ready(&d->control)) ||
+				    (!d->ended &&
+				     kftp_sock_readable(&data->conn)));
+		if (!err && !d->ended) {
+			n = kftp_sock_recv(&data->conn, theirs + got,
+					   len + 1 - got);
+			d->ended = !n;
+			if (n > 0)
+				got += n;
+			if (got > len || (n < 0 && n != -EAGAIN))
+				err = n < 0 ? n : -EIO;
+		}
+		err = err ?: watch_control(d);
+	}
+	kftp_data_close(data);
+	if (!err)
+		err = got == len &&
+		      kernel_read(source->file, ours, len, &pos) == len &&
+		      !memcmp(ours, theirs, len);
+	kvfree(theirs);
+	return err;
+}
+
+/*
+ * May a put go on where the server's file ends? It has to end in what the source
+ * has there, and to be younger than the source, unless this very run sent it.
+ * Returns 1 if so.
+ */
+static int put_may_resume(struct dialogue *d, s64 size)
+{
+	struct kftp_session *session = d->session;
+	struct timespec64 time = {};
+	int err;
+
+	if (session->fresh || size <= 0 || size > session->source.size)
+		return 0;
+	if (!session->sent) {
+		err = dialogue_time(d, d->config->dst, &time);
+		if (err)
+			return err;
+		if (!d->version.time[0] ||
+		    time.tv_sec <= session->source.mtime.tv_sec)
+			return 0;
+	}
+	return put_compare(d, size);
+}
+
+/* What a new append adds to, and what one that is tried again has added */
+static int append_prepare(struct dialogue *d, s64 size)
+{
+	struct kftp_session *session = d->session;
+
+	d->append = true;
+	if (!session->sent) {
+		/* no size: there is no such file, or nobody will know */
+		session->base = max_t(s64, size, 0);
+		return 0;
+	}
+	/* what may be there already must not be added once more */
+	if (size < session->base || size - session->base > session->sent) {
+		session->final = true;
+		return -EIO;
+	}
+	d->offset = size - session->base;
+	return 0;
+}
+
+/* Whether something is there already */
+static int put_prepare(struct dialogue *d)
+{
+	const struct kftp_config *config = d->config;
+	struct kftp_session *session = d->session;
+	bool append = config->direction == KFTP_APPEND;
+	int resumes = 0, err = 0;
+	s64 size = -1;
+
+	kftp_state_size(d->state, session->source.size);
+	d->expect = session->source.size;
+	if (append || config->resume || session->sent)
+		err = dialogue_size(d, config->dst, &size);
+	if (err)
+		return err;
+	if (append)
+		err = append_prepare(d, size);
+	else
+		resumes = put_may_resume(d, size);
+	if (err || resumes < 0)
+		return err ?: resumes;
+	if (resumes)
+		d->offset = size;
+	d->bytes = d->offset;
+	session->source.pos = d->offset;
+	kftp_state_begin(d->state, d->offset, KFTP_IO_SPLICE);
+	return 0;
+}
+
+/* A server that cannot begin in the middle may yet add to the end */
+static int put_rest(struct dialogue *d)
+{
+	int there;
+
+	if (!d->offset || d->append)
+		return 0;
+	there = dialogue_rest(d, d->offset);
+	d->append = !there;
+	return min(there, 0);
+}
+
+static int put_transfer(struct dialogue *d)
+{
+	int err;
+
+	err = kftp_sock_open_file(&d->data.conn);
+	return err ?: dialogue_transfer(d);
+}
+
+/* 226 alone is a server's word for what it did; its size is better */
+static int put_commit(struct dialogue *d)
+{
+	struct kftp_session *session = d->session;
+	s64 size;
+	int err;
+
+	kftp_state_phase(d->state, KFTP_PHASE_COMMIT);
+	kftp_data_close(&d->data);
+	err = dialogue_size(d, d->config->dst, &size);
+	if (err)
+		return err;
+	if (size < 0 || size == session->base + session->source.size)
+		return 0;
+	d->doubtful = true;
+	return -EIO;
+}
+
+static int dialogue_put(struct dialogue *d)
+{
+	return put_prepare(d) ?:
+	       dialogue_port(d) ?:
+	       put_rest(d) ?:
+	       dialogue_open(d, d->append ? "APPE" : "STOR", d->config->dst) ?:
+	       put_transfer(d) ?:
+	       put_commit(d);
+}
+
+/* Returns 1 if what was there has turned out to be of no use: once more, then */
+static int session_try(struct kftp_session *session, int *err)
+{
+	struct dialogue *d;
+	bool again;
+
+	d = kvzalloc(sizeof(*d), GFP_KERNEL);
+	if (!d) {
+		*err = -ENOMEM;
+		return 0;
+	}
+	d->session = session;
+	d->config = session->config;
+	d->wait = &session->wait;
+	d->state = session->state;
+	d->version.size = -1;
+	d->expect = -1;
+	kftp_control_init(&d->control, session->state, config_pass(d->config));
+
+	*err = (is_get(d) ? 0 : put_digest(d)) ?:
+	       dialogue_connect(d) ?:
+	       dialogue_greeting(d) ?:
+	       dialogue_login(d) ?:
+	       dialogue_type(d) ?:
+	       (is_get(d) ? dialogue_get(d) : dialogue_put(d));
+
+	session->strangers += d->data.strangers;
+	kftp_data_close(&d->data);
+	if (is_get(d))
+		kftp_sink_end(&session->sink);
+	kftp_control_close(&d->control);
+	if (d->doubtful && is_get(d))
+		kftp_sink_discard(&session->sink);
+	again = d->doubtful && d->offset && !session->fresh &&
+		d->config->direction != KFTP_APPEND;
+	if (again)
+		session->fresh = true;
+	/* commands and replies may have held the password */
+	kvfree_sensitive(d, sizeof(*d));
+	return again;
 }
 
 /**
- * kftp_session_run - fetch the file
- * @session: complete, with an open sink
+ * kftp_session_run - move the file, or try to
+ * @session: complete, with an open sink or source
+ *
+ * May be run again, if kftp_session_may_retry(): it goes on where it ended.
  *
  * Context: a work item with the caller's credentials; sleeps in
- * kftp_wait_for() and on the sink's file system.
+ * kftp_wait_for() and on the file system.
  *
  * Return: 0 if the file is in its place, or a negative errno. All sockets are
- * closed, the sink is not.
+ * closed, sink and source are not.
  */
 int kftp_session_run(struct kftp_session *session)
 {
-	struct dialogue *d;
 	int err;
 
 	err = kftp_wait_check(&session->wait) ?:
 	      kftp_state_prepare(session->state);
 	if (err)
 		return err;
-	d = kvzalloc(sizeof(*d), GFP_KERNEL);
-	if (!d)
-		return -ENOMEM;
-	d->session = session;
-	d->wait = &session->wait;
-	d->state = session->state;
-	d->expect = -1;
-	kftp_control_init(&d->control, session->state,
-			  config_pass(session->config));
-
-	err = dialogue_connect(d) ?:
-	      dialogue_greeting(d) ?:
-	      dialogue_login(d) ?:
-	      dialogue_type(d) ?:
-	      dialogue_size(d) ?:
-	      dialogue_port(d) ?:
-	      dialogue_retrieve(d) ?:
-	      dialogue_transfer(d) ?:
-	      dialogue_commit(d);
-
-	session->strangers = d->data.strangers;
-	kftp_data_close(&d->data);
-	kftp_control_close(&d->control);
-	/* commands and replies may have held the password */
-	kvfree_sensitive(d, sizeof(*d));
+	kftp_state_attempt(session->state);
+	session->fresh = false;
+	while (session_try(session, &err))
+		;
 	return err;
+}
+
+/**
+ * kftp_session_may_retry - could it go better another time?
+ * @session: that kftp_session_run() ended
+ * @error: its return value
+ *
+ * Return: true if what ended it is transient by nature, and nothing would be
+ * done twice.
+ */
+bool kftp_session_may_retry(const struct kftp_session *session, int error)
+{
+	if (session->final)
+		return false;
+	switch (error) {
+	case -EAGAIN:		/* a reply 4yz */
+	case -ETIMEDOUT:
+	case -ECONNRESET:
+	case -ECONNREFUSED:
+	case -ECONNABORTED:
+	case -EPIPE:
+	case -EHOSTUNREACH:
+	case -EHOSTDOWN:
+	case -ENETUNREACH:
+	case -ENETDOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
+ * kftp_session_close - let go of the local file
+ * @session: that kftp_session_run() ended, for the last time
+ */
+void kftp_session_close(struct kftp_session *session)
+{
+	if (session->config->direction == KFTP_GET)
+		kftp_sink_close(&session->sink);
+	else
+		kftp_source_close(&session->source);
 }

@@ -5,6 +5,7 @@
 
 #include "net.h"
 #include "sink.h"
+#include "source.h"
 #include "state.h"
 
 enum kftp_direction {
@@ -27,6 +28,13 @@ enum kftp_direction {
  * @port_min: the data port's range
  * @port_max: the data port's range
  * @max_size: bytes, or 0
+ * @cache: an enum kftp_cache
+ * @resume: go on where an earlier run ended
+ * @retries: how often to try again
+ * @retry_delay_sec: seconds before the first time
+ * @sha256: the file's digest in hexadecimal digits, KFTP_SHA256_COMPUTE, or NULL
+ * @mtime: the file gets the time of the server's
+ * @rate_limit: bytes a second, or 0
  *
  * Strings are owned by the job, and constant while it is queued or running.
  */
@@ -43,6 +51,13 @@ struct kftp_config {
 	u64 port_min;
 	u64 port_max;
 	u64 max_size;
+	u64 cache;
+	u64 resume;
+	u64 retries;
+	u64 retry_delay_sec;
+	char *sha256;
+	u64 mtime;
+	u64 rate_limit;
 };
 
 /**
@@ -53,7 +68,12 @@ struct kftp_config {
  * @net: the caller's network namespace; the run holds it
  * @server: the control connection's other end; AF_UNSPEC if @config->host is a
  *	name
- * @sink: the destination
+ * @sink: a get's destination
+ * @source: a put's
+ * @sent: how many of the source's bytes the server may have, from the beginning
+ * @base: how many bytes the file had that is appended to
+ * @fresh: what the server or the sink has is of no use
+ * @final: to try again would do harm
  * @strangers: connections that came from somewhere else
  */
 struct kftp_session {
@@ -63,9 +83,16 @@ struct kftp_session {
 	struct net *net;
 	struct kftp_addr server;
 	struct kftp_sink sink;
+	struct kftp_source source;
+	loff_t sent;
+	s64 base;
+	bool fresh;
+	bool final;
 	unsigned int strangers;
 };
 
 int kftp_session_run(struct kftp_session *session);
+void kftp_session_close(struct kftp_session *session);
+bool kftp_session_may_retry(const struct kftp_session *session, int error);
 
 #endif /* _KFTP_SESSION_H */

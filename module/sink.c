@@ -5,8 +5,8 @@
  * kftp_sink_open() runs in the caller's context, the rest in the run's, with
  * the caller's credentials; each step is checked as if the caller took it.
  */
+#include <linux/backing-dev.h>
 #include <linux/cred.h>
-#include <linux/fs_struct.h>
 #include <linux/mount.h>
 #include <linux/mutex.h>
 #include <linux/namei.h>
@@ -15,18 +15,26 @@
 #include <linux/security.h>
 #include <linux/slab.h>
 
-#include "aside.h"
 #include "compat.h"
+#include "digest.h"
+#include "direct.h"
 #include "kftp.h"
 #include "pause.h"
+#include "place.h"
 #include "sink.h"
 
 /* Write-back is started after so many bytes, so that fsync finds little to do */
 #define KFTP_FLUSH_BYTES	(8 * 1024 * 1024)
 
-/* How often start looks whether its job is being removed, and how sure it is */
-#define KFTP_WALK_POLL		(HZ / 50)
-#define KFTP_WALK_LOCKED	5
+/* Where the file is to be resumed, it is made durable as often as this */
+#define KFTP_SAVE_BYTES		(64 * 1024 * 1024)
+#define KFTP_SAVE_TIME		(5 * HZ)
+
+/* So much of what is there is compared with what the server has */
+#define KFTP_COMPARE_BYTES	(64 * 1024)
+
+/* A smaller file is as well kept in the page cache: somebody wants to read it */
+#define KFTP_DIRECT_MIN		(4 * 1024 * 1024)
 
 /*
  * All sinks from kftp_sink_open() to kftp_sink_close(). The lock protects the
@@ -36,110 +44,12 @@
 static LIST_HEAD(kftp_sinks);
 static DEFINE_MUTEX(kftp_sinks_lock);
 
-static struct workqueue_struct *kftp_walk_wq;
-
-/* A path walk, made aside */
-struct kftp_walk {
-	struct kftp_aside aside;
-	const struct cred *cred;
-	struct path root;
-	struct path found;
-	int err;
-	char name[];
-};
-
-static void walk_call(struct kftp_aside *aside)
-{
-	struct kftp_walk *walk = container_of(aside, struct kftp_walk, aside);
-	const struct cred *old = override_creds(walk->cred);
-
-	/*
-	 * The caller's root and credentials are its view. A magic link of proc
-	 * would be this thread's instead, so none is followed.
-	 */
-	walk->err = vfs_path_lookup(walk->root.dentry, walk->root.mnt,
-				    walk->name,
-				    LOOKUP_FOLLOW | LOOKUP_DIRECTORY |
-				    LOOKUP_NO_MAGICLINKS, &walk->found);
-	revert_creds(old);
-}
-
-static void walk_release(struct kftp_aside *aside)
-{
-	struct kftp_walk *walk = container_of(aside, struct kftp_walk, aside);
-
-	path_put(&walk->found);
-	path_put(&walk->root);
-	put_cred(walk->cred);
-	kfree(walk);
-}
-
-/*
- * Find the directory @name as the caller sees it.
- *
- * start runs inside a configfs store, which rmdir of the job waits for with
- * the job's directory locked. A walk that leads into configfs may need that
- * very lock, so it is made aside, and given up once the lock stays taken: then
- * rmdir gets on, and the walk after it.
- */
-static int sink_walk(struct kftp_wait *wait, const char *name, size_t len,
-		     struct inode *job_dir, struct path *dir)
-{
-	struct kftp_walk *walk;
-	int locked = 0;
-	int err = 0;
-
-	walk = kzalloc(struct_size(walk, name, len + 1), GFP_KERNEL);
-	if (!walk)
-		return -ENOMEM;
-	memcpy(walk->name, name, len);
-	walk->cred = get_current_cred();
-	get_fs_root(current->fs, &walk->root);
-	walk->aside.call = walk_call;
-	walk->aside.release = walk_release;
-	kftp_aside_start(&walk->aside, kftp_walk_wq, wait);
-
-	while (!wait_event_idle_timeout(wait->queue,
-					kftp_aside_done(&walk->aside),
-					KFTP_WALK_POLL)) {
-		locked = inode_is_locked(job_dir) ? locked + 1 : 0;
-		if (locked >= KFTP_WALK_LOCKED)
-			err = -EBUSY;
-		else if (fatal_signal_pending(current))
-			err = -EINTR;
-		if (err)
-			break;
-	}
-	if (!err)
-		err = walk->err;
-	if (!err) {
-		*dir = walk->found;
-		path_get(dir);
-	}
-	kftp_aside_leave(&walk->aside);
-	return err;
-}
-
-/*
- * Kernel interfaces that look like directories but keep no files. Those in
- * which nothing can be created are known by that; these are the others, and
- * what is better refused by name than by luck.
- */
 static int sink_check_dir(const struct path *dir)
 {
-	static const char *const interfaces[] = {
-		"autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2",
-		"configfs", "debugfs", "devpts", "efivarfs", "functionfs",
-		"fusectl", "hugetlbfs", "mqueue", "nfsd", "ocfs2_dlmfs", "proc", "pstore",
-		"resctrl", "rpc_pipefs", "securityfs", "selinuxfs", "smackfs",
-		"sysfs", "tracefs",
-	};
 	struct super_block *sb = dir->dentry->d_sb;
 	struct inode *inode = d_inode(dir->dentry);
 
-	if (match_string(interfaces, ARRAY_SIZE(interfaces),
-			 sb->s_type->name) >= 0)
-		return -EACCES;
+	/* a kernel interface that looks like a directory but keeps no files */
 	if (!inode->i_op->create)
 		return sb_rdonly(sb) ? -EROFS : -EACCES;
 	/* nothing could be renamed there, nor the temporary file removed */
@@ -150,19 +60,13 @@ static int sink_check_dir(const struct path *dir)
 static int sink_check_target(const struct path *dir, struct dentry *target)
 {
 	struct inode *inode = d_inode(target);
+	int err;
 
 	if (d_is_negative(target))
 		return 0;
-	switch (inode->i_mode & S_IFMT) {
-	case S_IFREG:
-		break;
-	case S_IFDIR:
-		return -EISDIR;
-	case S_IFLNK:
-		return -ELOOP;
-	default:
-		return -EINVAL;
-	}
+	err = kftp_place_type(inode);
+	if (err)
+		return err;
 	if (d_mountpoint(target))
 		return -EBUSY;
 	/* what the rename would refuse is better known before the transfer */
@@ -206,6 +110,53 @@ static struct dentry *sink_lookup(const struct kftp_sink *sink, const char *name
 {
 	return lookup_one(kftp_mnt_idmap(sink->dir.mnt), name, sink->dir.dentry,
 			  strlen(name));
+}
+
+static void sink_set_file(struct kftp_sink *sink, struct file *file)
+{
+	mutex_lock(&kftp_sinks_lock);
+	sink->file = file;
+	mutex_unlock(&kftp_sinks_lock);
+	/* an overlay's pages are those of the file below */
+	sink->mapping = d_real_inode(file->f_path.dentry)->i_mapping;
+}
+
+/*
+ * What an earlier run left, if it is known what of it can be trusted: a file of
+ * the caller's own that nobody else has another name for.
+ */
+static int sink_adopt(struct kftp_sink *sink)
+{
+	struct path path = { .mnt = sink->dir.mnt };
+	struct file *file = NULL;
+	struct inode *inode;
+	int err;
+
+	path.dentry = lookup_one_unlocked(kftp_mnt_idmap(path.mnt), sink->part,
+					  sink->dir.dentry, strlen(sink->part));
+	if (IS_ERR(path.dentry))
+		return PTR_ERR(path.dentry);
+	inode = d_inode(path.dentry);
+	if (!inode || !S_ISREG(inode->i_mode) || inode->i_nlink != 1 ||
+	    !uid_eq(inode->i_uid, current_fsuid()) || sink_is_live(inode))
+		err = -ENOENT;
+	else
+		err = inode_permission(kftp_mnt_idmap(path.mnt), inode,
+				       MAY_READ | MAY_WRITE) ?:
+		      kftp_resume_load(&path, &sink->resume);
+	if (!err && i_size_read(inode) < sink->resume.durable)
+		err = -ENODATA;
+	if (!err) {
+		file = dentry_open(&path, O_RDWR | O_LARGEFILE, current_cred());
+		err = PTR_ERR_OR_ZERO(file);
+	}
+	dput(path.dentry);
+	if (err)
+		return err;
+
+	sink->have = round_down(sink->resume.durable, KFTP_DIRECT_ALIGN);
+	sink_set_file(sink, file);
+	return 0;
 }
 
 /*
@@ -256,7 +207,7 @@ static int sink_create(struct kftp_sink *sink)
 
 	for (tries = 0; ; tries++) {
 		file = file_open_root(&sink->dir, sink->part,
-				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+				      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
 				      O_LARGEFILE, 0600);
 		err = PTR_ERR_OR_ZERO(file);
 		if (err != -EEXIST || tries)
@@ -268,13 +219,11 @@ static int sink_create(struct kftp_sink *sink)
 	if (err)
 		return err;
 
-	mutex_lock(&kftp_sinks_lock);
-	sink->file = file;
-	mutex_unlock(&kftp_sinks_lock);
-	/* an overlay's pages are those of the file below */
-	sink->mapping = d_real_inode(file->f_path.dentry)->i_mapping;
-	return file->f_mode & FMODE_CAN_WRITE && file->f_op->write_iter ?
-	       0 : -EACCES;
+	sink_set_file(sink, file);
+	if (!(file->f_mode & FMODE_CAN_WRITE) || !file->f_op->write_iter)
+		return -EACCES;
+	/* better to know now whether records can be kept here */
+	return sink->keep ? kftp_resume_save(file, &sink->resume) : 0;
 }
 
 /*
@@ -287,13 +236,11 @@ static int sink_ask_rename(struct kftp_sink *sink, struct dentry *target)
 				    &sink->dir, target, 0);
 }
 
-static int sink_names(struct kftp_sink *sink, const char *name)
+static int sink_names(struct kftp_sink *sink, const char *dst)
 {
+	const char *name = kftp_place_name(dst);
 	size_t len = strlen(name);
 
-	/* the last component says of itself that it is a directory */
-	if (!len || !strcmp(name, ".") || !strcmp(name, ".."))
-		return -EISDIR;
 	if (len > KFTP_DST_NAME_MAX)
 		return -ENAMETOOLONG;
 	sink->name = kasprintf(GFP_KERNEL, "%s%c" KFTP_PART_PREFIX "%s"
@@ -307,31 +254,19 @@ static int sink_names(struct kftp_sink *sink, const char *name)
 static int sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 		     const char *dst, struct inode *job_dir)
 {
-	const char *name = strrchr(dst, '/');
 	struct dentry *target;
 	int err;
 
-	if (dst[0] != '/')
-		return -EINVAL;
-	err = sink_names(sink, name + 1);
+	err = sink_names(sink, dst) ?:
+	      kftp_place_find(wait, dst, job_dir, &sink->dir, &target);
 	if (err)
 		return err;
-	err = sink_walk(wait, dst, max_t(size_t, name - dst, 1), job_dir,
-			&sink->dir);
-	if (err)
-		return err;
-	err = sink_check_dir(&sink->dir);
-	if (err)
-		return err;
-
-	target = lookup_one_unlocked(kftp_mnt_idmap(sink->dir.mnt), sink->name,
-				     sink->dir.dentry, strlen(sink->name));
-	if (IS_ERR(target))
-		return PTR_ERR(target);
-	err = sink_check_target(&sink->dir, target) ?:
-	      sink_claim(sink) ?:
-	      sink_create(sink) ?:
-	      sink_ask_rename(sink, target);
+	err = sink_check_dir(&sink->dir) ?:
+	      sink_check_target(&sink->dir, target) ?:
+	      sink_claim(sink);
+	if (!err && (!sink->keep || sink_adopt(sink)))
+		err = sink_create(sink);
+	err = err ?: sink_ask_rename(sink, target);
 	dput(target);
 	return err;
 }
@@ -342,25 +277,170 @@ static int sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
  * @wait: the run's wait
  * @dst: an absolute path, as the caller sees it
  * @job_dir: the job's configfs directory
+ * @origin: if the temporary file may be resumed, of what; or NULL
  *
  * Context: the caller's, inside a configfs store; may block on the file system.
  *
- * Return: 0 or a negative errno, after which nothing is left of the attempt.
+ * Return: 0 or a negative errno, after which nothing is left of the attempt;
+ * -EOPNOTSUPP if the file system cannot keep what resuming needs.
  */
 int kftp_sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
-		   const char *dst, struct inode *job_dir)
+		   const char *dst, struct inode *job_dir, const u8 *origin)
 {
 	unsigned long limit = rlimit(RLIMIT_FSIZE);
 	int err;
 
 	INIT_LIST_HEAD(&sink->live);
+	sink->wait = wait;
+	sink->resume.version.size = -1;
+	if (origin) {
+		sink->keep = true;
+		memcpy(sink->resume.origin, origin, sizeof(sink->resume.origin));
+	}
 	sink->limit = limit == RLIM_INFINITY ? LLONG_MAX :
 					       min_t(u64, limit, LLONG_MAX);
 	sink->mode = 0666 & ~current_umask();
 	err = sink_open(sink, wait, dst, job_dir);
-	if (err)
+	if (err) {
+		/* what was found there is not this attempt's to judge */
+		if (!sink->have)
+			sink->keep = false;
 		kftp_sink_close(sink);
+	}
 	return err;
+}
+
+/**
+ * kftp_sink_offset - from where on is the server's file wanted?
+ * @sink: an open sink
+ * @version: which version the server has
+ *
+ * A little of what is there already is asked for again and compared: a server
+ * need not do what it says it does.
+ *
+ * Return: an offset, 0 if nothing that is there is of use.
+ */
+loff_t kftp_sink_offset(const struct kftp_sink *sink,
+			const struct kftp_version *version)
+{
+	if (sink->have <= KFTP_COMPARE_BYTES || sink->have > version->size ||
+	    !kftp_version_same(&sink->resume.version, version))
+		return 0;
+	return sink->have - KFTP_COMPARE_BYTES;
+}
+
+static int sink_setattr(struct kftp_sink *sink, struct iattr *attr)
+{
+	struct dentry *dentry = sink->file->f_path.dentry;
+	int err;
+
+	err = mnt_want_write_file(sink->file);
+	if (err)
+		return err;
+	inode_lock(d_inode(dentry));
+	err = notify_change(kftp_mnt_idmap(sink->dir.mnt), dentry, attr, NULL);
+	inode_unlock(d_inode(dentry));
+	mnt_drop_write_file(sink->file);
+	return err;
+}
+
+/* Whatever is there is worthless: say so on the disk before it changes */
+static int sink_restart(struct kftp_sink *sink)
+{
+	struct iattr empty = { .ia_valid = ATTR_SIZE };
+	int err = 0;
+
+	if (sink->keep && sink->resume.durable) {
+		sink->resume.durable = 0;
+		err = kftp_resume_save(sink->file, &sink->resume) ?:
+		      vfs_fsync(sink->file, 0);
+	}
+	sink->have = 0;
+	if (!err && i_size_read(file_inode(sink->file)))
+		err = sink_setattr(sink, &empty);
+	return err;
+}
+
+static bool sink_goes_direct(const struct kftp_sink *sink, s64 size,
+			     enum kftp_cache cache)
+{
+	if (cache == KFTP_CACHE_KEEP ||
+	    !(sink->file->f_mode & FMODE_CAN_ODIRECT))
+		return false;
+	/* memory is all that this file system has: tmpfs says it could */
+	if (!mapping_can_writeback(sink->mapping))
+		return false;
+	return cache == KFTP_CACHE_BYPASS || size - sink->have >= KFTP_DIRECT_MIN;
+}
+
+/**
+ * kftp_sink_begin - prepare for bytes to come
+ * @sink: an open sink; ended by kftp_sink_end()
+ * @offset: which byte of the server's file is the first: 0, or what
+ *	kftp_sink_offset() returned
+ * @version: which version of the file that is
+ * @cache: what may be left in the page cache
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,
+		    const struct kftp_version *version, enum kftp_cache cache)
+{
+	loff_t end = version->size >= 0 ? version->size : sink->limit;
+	int err = 0;
+
+	/* begun before, for an offset that the server did not take */
+	kftp_direct_close(sink->direct);
+	sink->direct = NULL;
+	if (!offset) {
+		kftp_pause_enter();
+		err = sink_restart(sink);
+		kftp_pause_leave();
+	}
+	if (!err && sink->digest)
+		err = kftp_digest_start(sink->digest) ?:
+		      kftp_digest_update_file(sink->digest, sink->file,
+					      sink->have, sink->wait);
+	if (err)
+		return err;
+	sink->resume.version = *version;
+	sink->pos = offset;
+	sink->flushed = sink->have;
+	sink->saved = get_jiffies_64();
+	if (sink_goes_direct(sink, version->size, cache))
+		sink->direct = kftp_direct_open(sink->file, sink->wait,
+						sink->have, end);
+	return 0;
+}
+
+/* Without a time nobody could tell later whether the server's file is the same */
+static bool sink_is_recorded(const struct kftp_sink *sink)
+{
+	return sink->keep && sink->resume.version.time[0];
+}
+
+/* All of it is in the file, up to @to: make that durable, and then known */
+static int sink_save(struct kftp_sink *sink, loff_t to)
+{
+	int err;
+
+	if (!sink_is_recorded(sink) || to <= sink->resume.durable)
+		return 0;
+	err = vfs_fsync(sink->file, 1);
+	if (err)
+		return err;
+	sink->resume.durable = to;
+	return kftp_resume_save(sink->file, &sink->resume);
+}
+
+static bool sink_save_due(struct kftp_sink *sink)
+{
+	if (!sink_is_recorded(sink) ||
+	    (sink->pos - sink->resume.durable < KFTP_SAVE_BYTES &&
+	     time_before64(get_jiffies_64(), sink->saved + KFTP_SAVE_TIME)))
+		return false;
+	sink->saved = get_jiffies_64();
+	return true;
 }
 
 static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
@@ -374,6 +454,9 @@ static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
 		if (!n)
 			return -EIO;
 	}
+	sink->have = sink->pos;
+	if (sink_save_due(sink))
+		return sink_save(sink, sink->have);
 	if (sink->pos - sink->flushed >= KFTP_FLUSH_BYTES) {
 		sink->flushed = sink->pos;
 		return filemap_flush(sink->mapping);
@@ -381,42 +464,113 @@ static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
 	return 0;
 }
 
+/* What came again has to be what is there */
+static int sink_compare(struct kftp_sink *sink, struct iov_iter *from)
+{
+	size_t len = iov_iter_count(from);
+	char *ours, *theirs;
+	int err = 0;
+
+	ours = kvmalloc(2 * len, GFP_KERNEL);
+	if (!ours)
+		return -ENOMEM;
+	theirs = ours + len;
+	/* advances the position */
+	if (kernel_read(sink->file, ours, len, &sink->pos) != len)
+		err = -EIO;
+	else if (copy_from_iter(theirs, len, from) != len)
+		err = -EFAULT;
+	else if (memcmp(ours, theirs, len))
+		err = -ESTALE;
+	kvfree(ours);
+	return err;
+}
+
 /**
  * kftp_sink_write - append bytes to the temporary file
- * @sink: an open sink
- * @from: the bytes, at most 1 MiB of them, as cancel waits for the call to end
+ * @sink: begun, and not direct but for what is compared
+ * @from: bytes in pages: at most 1 MiB of them, as cancel waits for the call
+ *	to end, and not more than kftp_sink_again() if that is not 0
  *
- * Return: 0 if all was written, or a negative errno.
+ * Return: 0 if all was written, -ESTALE if a byte that came again is not what
+ * it was, or another negative errno.
  */
 int kftp_sink_write(struct kftp_sink *sink, struct iov_iter *from)
 {
 	int err;
 
+	if (kftp_sink_again(sink))
+		return sink_compare(sink, from);
 	if (iov_iter_count(from) > sink->limit - sink->pos)
 		return -EFBIG;
+	err = sink->digest ? kftp_digest_update_iter(sink->digest, from) : 0;
+	if (err)
+		return err;
 	kftp_pause_enter();
 	err = sink_write(sink, from);
 	kftp_pause_leave();
 	return err;
 }
 
-static int sink_chmod(struct kftp_sink *sink)
+/**
+ * kftp_sink_wrote - bytes were received into @sink's buffers
+ * @sink: begun, and direct
+ * @at: where they are
+ * @n: how many
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_sink_wrote(struct kftp_sink *sink, struct iov_iter *at, size_t n)
 {
-	struct dentry *dentry = sink->file->f_path.dentry;
-	struct iattr attr = {
-		.ia_valid = ATTR_MODE | ATTR_CTIME,
-		.ia_mode = S_IFREG | sink->mode,
-	};
 	int err;
 
-	err = mnt_want_write_file(sink->file);
+	if (n > sink->limit - sink->pos)
+		return -EFBIG;
+	iov_iter_truncate(at, n);
+	err = sink->digest ? kftp_digest_update_iter(sink->digest, at) : 0;
+	err = err ?: kftp_direct_filled(sink->direct, n);
 	if (err)
 		return err;
-	inode_lock(d_inode(dentry));
-	err = notify_change(kftp_mnt_idmap(sink->dir.mnt), dentry, &attr, NULL);
-	inode_unlock(d_inode(dentry));
-	mnt_drop_write_file(sink->file);
+	sink->pos += n;
+	if (!sink_save_due(sink))
+		return 0;
+	err = kftp_direct_drain(sink->direct);
+	if (err)
+		return err;
+	kftp_pause_enter();
+	err = sink_save(sink, kftp_direct_written(sink->direct));
+	kftp_pause_leave();
 	return err;
+}
+
+/**
+ * kftp_sink_end - no more bytes come: they ended, or the attempt did
+ * @sink: an open sink, begun or not
+ *
+ * Return: 0 if all bytes are in the file, or the errno of a write that failed.
+ */
+int kftp_sink_end(struct kftp_sink *sink)
+{
+	int err = 0;
+
+	if (sink->direct) {
+		err = kftp_direct_finish(sink->direct);
+		sink->have = max(sink->have, kftp_direct_written(sink->direct));
+		kftp_direct_close(sink->direct);
+		sink->direct = NULL;
+	}
+	/* where the next attempt may write directly */
+	sink->have = round_down(sink->have, KFTP_DIRECT_ALIGN);
+	return err;
+}
+
+/**
+ * kftp_sink_discard - nothing of what is there may be resumed
+ * @sink: an open sink
+ */
+void kftp_sink_discard(struct kftp_sink *sink)
+{
+	sink->have = 0;
 }
 
 /* The directory is locked: what is looked up here is what is renamed */
@@ -496,11 +650,35 @@ static int sink_sync_dir(struct kftp_sink *sink)
 	return err == -EINVAL ? 0 : err;
 }
 
+/* Space that was allocated ahead goes, and so does what is only for resuming */
+static int sink_finish(struct kftp_sink *sink)
+{
+	struct iattr size = { .ia_valid = ATTR_SIZE, .ia_size = sink->pos };
+	struct iattr attr = {
+		.ia_valid = ATTR_MODE | ATTR_CTIME,
+		.ia_mode = S_IFREG | sink->mode,
+	};
+	int err = 0;
+
+	if (i_size_read(file_inode(sink->file)) != sink->pos)
+		err = sink_setattr(sink, &size);
+	if (!err && sink->keep)
+		err = kftp_resume_forget(sink->file);
+	if (err)
+		return err;
+	sink->resume.durable = 0;
+	if (sink->has_mtime) {
+		attr.ia_valid |= ATTR_MTIME | ATTR_MTIME_SET;
+		attr.ia_mtime = sink->mtime;
+	}
+	return sink_setattr(sink, &attr) ?: vfs_fsync(sink->file, 0);
+}
+
 static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 {
 	int err;
 
-	err = sink_chmod(sink) ?: vfs_fsync(sink->file, 0);
+	err = sink_finish(sink);
 	if (err)
 		return err;
 	/* a slow disk is no stalled server; the deadline holds all the same */
@@ -515,7 +693,7 @@ static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 
 /**
  * kftp_sink_publish - make the file durable and put it in its place
- * @sink: an open sink, complete
+ * @sink: an open sink, complete, after kftp_sink_end()
  * @wait: the run's wait; looked at for the last time before the rename
  *
  * Context: the run's; blocks on the file system.
@@ -532,55 +710,41 @@ int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 	return err;
 }
 
+/* Is there anything that a later run could go on with? */
+static bool sink_keeps(struct kftp_sink *sink)
+{
+	if (!sink->keep || sink->have <= KFTP_COMPARE_BYTES)
+		return false;
+	/* what cannot be made durable now may have been so earlier */
+	sink_save(sink, sink->have);
+	return sink->resume.durable > KFTP_COMPARE_BYTES;
+}
+
 /**
  * kftp_sink_close - let go of the destination
- * @sink: opened, published or not; may be closed twice
+ * @sink: opened, published or not, after kftp_sink_end(); may be closed twice
  *
- * A temporary file that was not published is removed, but only if that name is
- * still ours. In a run the file is closed for good on return, so that an
- * unmount after the job's end finds it gone; in a caller's context on its
- * return to user space.
+ * A temporary file that was neither published nor is kept to be resumed is
+ * removed, but only if that name is still ours.
  */
 void kftp_sink_close(struct kftp_sink *sink)
 {
 	kftp_pause_enter();
-	if (sink->file && !sink->published)
+	if (sink->file && !sink->published && !sink_keeps(sink))
 		sink_unlink_part(sink);
 
 	mutex_lock(&kftp_sinks_lock);
 	list_del_init(&sink->live);
 	mutex_unlock(&kftp_sinks_lock);
 
-	if (sink->file) {
-		if (current->flags & PF_KTHREAD)
-			__fput_sync(sink->file);
-		else
-			fput(sink->file);
-		sink->file = NULL;
-	}
+	kftp_file_close(sink->file);
+	sink->file = NULL;
 	path_put(&sink->dir);
 	kftp_pause_leave();
 
 	sink->dir = (struct path){};
 	kfree(sink->name);
 	sink->name = NULL;
-}
-
-/**
- * kftp_sink_init - set up for path walks
- *
- * Return: 0 or -ENOMEM.
- */
-int kftp_sink_init(void)
-{
-	kftp_walk_wq = alloc_workqueue("kftp_walk", WQ_UNBOUND, 0);
-	return kftp_walk_wq ? 0 : -ENOMEM;
-}
-
-/**
- * kftp_sink_exit - wait for walks that were left behind
- */
-void kftp_sink_exit(void)
-{
-	destroy_workqueue(kftp_walk_wq);
+	kftp_digest_close(sink->digest);
+	sink->digest = NULL;
 }

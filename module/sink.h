@@ -9,44 +9,90 @@
 #include <linux/uio.h>
 
 #include "net.h"
+#include "resume.h"
+
+struct kftp_direct;
+struct shash_desc;
+
+/* What a get may leave in the page cache */
+enum kftp_cache {
+	KFTP_CACHE_AUTO,
+	KFTP_CACHE_KEEP,
+	KFTP_CACHE_BYPASS,
+};
 
 /**
  * struct kftp_sink - a destination, and the temporary file beside it
  * @live: in the list of live sinks, from the start until the run is over
+ * @wait: the run's wait
  * @dir: the destination's parent; a reference
  * @name: the destination's last component; owned
  * @part: the temporary file's name; owned, in one allocation with @name
  * @file: the temporary file; a reference
  * @mapping: where its pages are
- * @pos: bytes written
+ * @direct: writes it past the page cache, from kftp_sink_begin() to
+ *	kftp_sink_end(); or NULL
+ * @digest: of what was written; owned; NULL if nobody asked
+ * @pos: where the next byte goes
+ * @have: the file has the server's bytes up to here; if that is beyond @pos,
+ *	they come again
  * @flushed: up to where write-back was started
  * @limit: the largest file that the caller may write (RLIMIT_FSIZE)
  * @mode: of the published file
+ * @has_mtime: the published file's time of change is @mtime
+ * @mtime: what the server says
+ * @keep: the temporary file may be resumed by another run
+ * @resume: what is recorded of it
+ * @saved: when, in 64-bit jiffies
  * @published: the temporary file was renamed
  * @dir_error: 0, or why the rename may not be durable yet
  */
 struct kftp_sink {
 	struct list_head live;
+	struct kftp_wait *wait;
 	struct path dir;
 	char *name;
 	char *part;
 	struct file *file;
 	struct address_space *mapping;
+	struct kftp_direct *direct;
+	struct shash_desc *digest;
 	loff_t pos;
+	loff_t have;
 	loff_t flushed;
 	loff_t limit;
 	umode_t mode;
+	bool has_mtime;
+	struct timespec64 mtime;
+	bool keep;
+	struct kftp_resume resume;
+	u64 saved;
 	bool published;
 	int dir_error;
 };
 
 int kftp_sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
-		   const char *dst, struct inode *job_dir);
+		   const char *dst, struct inode *job_dir, const u8 *origin);
+loff_t kftp_sink_offset(const struct kftp_sink *sink,
+			const struct kftp_version *version);
+int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,
+		    const struct kftp_version *version, enum kftp_cache cache);
 int kftp_sink_write(struct kftp_sink *sink, struct iov_iter *from);
+int kftp_sink_wrote(struct kftp_sink *sink, struct iov_iter *at, size_t n);
+int kftp_sink_end(struct kftp_sink *sink);
+void kftp_sink_discard(struct kftp_sink *sink);
 int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait);
 void kftp_sink_close(struct kftp_sink *sink);
 
-int kftp_sink_init(void);
-void kftp_sink_exit(void);
+/**
+ * kftp_sink_again - how many bytes come that are there already
+ * @sink: begun
+ *
+ * Return: bytes, 0 if the next one is new.
+ */
+static inline size_t kftp_sink_again(const struct kftp_sink *sink)
+{
+	return sink->pos < sink->have ? sink->have - sink->pos : 0;
+}
 
 #endif /* _KFTP_SINK_H */

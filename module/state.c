@@ -4,6 +4,7 @@
  * uevents. Neither credentials nor paths are kept here.
  */
 #include <linux/minmax.h>
+#include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string_helpers.h>
 
@@ -27,6 +28,14 @@ const char *const kftp_phase_names[] = {
 	[KFTP_PHASE_ACCEPT]	= "accept",
 	[KFTP_PHASE_TRANSFER]	= "transfer",
 	[KFTP_PHASE_COMMIT]	= "commit",
+	[KFTP_PHASE_RETRY]	= "retry",
+};
+
+const char *const kftp_io_names[] = {
+	[KFTP_IO_NONE]		= "none",
+	[KFTP_IO_BUFFERED]	= "buffered",
+	[KFTP_IO_DIRECT]	= "direct",
+	[KFTP_IO_SPLICE]	= "splice",
 };
 
 /**
@@ -83,6 +92,10 @@ void kftp_state_queued(struct kftp_state *state, ktime_t started)
 	state->phase = KFTP_PHASE_NONE;
 	state->error = 0;
 	state->bytes = 0;
+	state->resumed = 0;
+	state->attempts = 0;
+	state->io = KFTP_IO_NONE;
+	state->sha256[0] = '\0';
 	state->size = -1;
 	state->reply_code = 0;
 	if (state->reply)
@@ -164,11 +177,50 @@ void kftp_state_size(struct kftp_state *state, s64 size)
 }
 
 /**
+ * kftp_state_attempt - the run tries, for the first time or again
+ * @state: of a running job
+ */
+void kftp_state_attempt(struct kftp_state *state)
+{
+	spin_lock(&state->lock);
+	state->attempts++;
+	spin_unlock(&state->lock);
+}
+
+/**
+ * kftp_state_begin - bytes are about to flow
+ * @state: of a running job
+ * @resumed: bytes that are there already
+ * @io: by which way the others go
+ */
+void kftp_state_begin(struct kftp_state *state, u64 resumed, enum kftp_io io)
+{
+	spin_lock(&state->lock);
+	state->bytes = resumed;
+	state->resumed = resumed;
+	state->io = io;
+	spin_unlock(&state->lock);
+}
+
+/**
+ * kftp_state_sha256 - the file's digest is known
+ * @state: of a running job
+ * @digest: the digest
+ */
+void kftp_state_sha256(struct kftp_state *state,
+		       const u8 digest[SHA256_DIGEST_SIZE])
+{
+	spin_lock(&state->lock);
+	*bin2hex(state->sha256, digest, SHA256_DIGEST_SIZE) = '\0';
+	spin_unlock(&state->lock);
+}
+
+/**
  * kftp_state_moved - bytes were moved
  * @state: of a running job
  * @bytes: how many more
  *
- * Return: how many in all.
+ * Return: how many there are in all.
  */
 u64 kftp_state_moved(struct kftp_state *state, u64 bytes)
 {

@@ -7,6 +7,7 @@
 #include <linux/spinlock.h>
 
 #include "addr.h"
+#include "digest.h"
 #include "reply.h"
 
 enum kftp_status {
@@ -27,16 +28,29 @@ enum kftp_phase {
 	KFTP_PHASE_ACCEPT,
 	KFTP_PHASE_TRANSFER,
 	KFTP_PHASE_COMMIT,
+	KFTP_PHASE_RETRY,
+};
+
+/* By which way the bytes go */
+enum kftp_io {
+	KFTP_IO_NONE,
+	KFTP_IO_BUFFERED,
+	KFTP_IO_DIRECT,
+	KFTP_IO_SPLICE,
 };
 
 /**
  * struct kftp_state - the state of a job's last run
- * @lock: protects all members but @bytes; innermost, and the only lock that a
+ * @lock: protects all members; innermost, and the only lock that a
  *	sysfs show takes
  * @status: where the run stands
  * @phase: where it is in its dialogue, or where it ended
  * @error: 0 or the negative errno it ended with
- * @bytes: moved so far
+ * @bytes: how many are there: moved, or found to be there by a resume
+ * @resumed: how many of them were there when the last attempt began
+ * @attempts: how many times the run tried
+ * @io: by which way the bytes go
+ * @sha256: the file's digest, in hexadecimal digits, or empty
  * @size: what the server says the file has, or -1
  * @reply_code: the last final reply's code, or 0
  * @reply: its text, escaped and masked; NULL until a run needed it, then kept
@@ -51,6 +65,10 @@ struct kftp_state {
 	enum kftp_phase phase;
 	int error;
 	u64 bytes;
+	u64 resumed;
+	u64 attempts;
+	enum kftp_io io;
+	char sha256[KFTP_DIGEST_TEXT];
 	s64 size;
 	int reply_code;
 	char *reply;
@@ -62,6 +80,7 @@ struct kftp_state {
 
 extern const char *const kftp_status_names[];
 extern const char *const kftp_phase_names[];
+extern const char *const kftp_io_names[];
 
 void kftp_state_init(struct kftp_state *state);
 void kftp_state_free(struct kftp_state *state);
@@ -71,6 +90,10 @@ void kftp_state_running(struct kftp_state *state);
 void kftp_state_ended(struct kftp_state *state, int error);
 void kftp_state_phase(struct kftp_state *state, enum kftp_phase phase);
 void kftp_state_size(struct kftp_state *state, s64 size);
+void kftp_state_attempt(struct kftp_state *state);
+void kftp_state_begin(struct kftp_state *state, u64 resumed, enum kftp_io io);
+void kftp_state_sha256(struct kftp_state *state,
+		       const u8 digest[SHA256_DIGEST_SIZE]);
 u64 kftp_state_moved(struct kftp_state *state, u64 bytes);
 void kftp_state_peer(struct kftp_state *state, const struct kftp_addr *peer);
 void kftp_state_reply(struct kftp_state *state, int code, const char *text,

@@ -55,6 +55,10 @@ static const char *peer_text(const struct kftp_state *state,
 KFTP_STATE_ATTR(status, 0444, "%s\n", kftp_status_names[state->status]);
 KFTP_STATE_ATTR(phase, 0444, "%s\n", kftp_phase_names[state->phase]);
 KFTP_STATE_ATTR(bytes, 0444, "%llu\n", state->bytes);
+KFTP_STATE_ATTR(resumed, 0444, "%llu\n", state->resumed);
+KFTP_STATE_ATTR(io, 0444, "%s\n", kftp_io_names[state->io]);
+KFTP_STATE_ATTR(sha256, 0444, "%s\n", state->sha256);
+KFTP_STATE_ATTR(attempts, 0444, "%llu\n", state->attempts);
 KFTP_STATE_ATTR(size, 0444, "%lld\n", state->size);
 KFTP_STATE_ATTR(error, 0444, "%s\n", error_text(state, &(struct kftp_text){}));
 KFTP_STATE_ATTR(reply_code, 0444, "%d\n", state->reply_code);
@@ -67,6 +71,10 @@ static struct attribute *kftp_attrs[] = {
 	&dev_attr_status.attr,
 	&dev_attr_phase.attr,
 	&dev_attr_bytes.attr,
+	&dev_attr_resumed.attr,
+	&dev_attr_io.attr,
+	&dev_attr_sha256.attr,
+	&dev_attr_attempts.attr,
 	&dev_attr_size.attr,
 	&dev_attr_error.attr,
 	&dev_attr_reply_code.attr,

@@ -23,17 +23,29 @@
 #define KFTP_USER_DEFAULT	"anonymous"
 #define KFTP_PASS_DEFAULT	"anonymous@"
 #define KFTP_TIMEOUT_DEFAULT	60
+#define KFTP_RETRY_DELAY_DEFAULT	5
+
+/* Instead of a digest: compute it, whatever it is */
+#define KFTP_SHA256_COMPUTE	"compute"
 
 /* Largest numbers; the smallest is 1 for port and timeout_sec, else 0 */
 #define KFTP_PORT_MAX		65535
 #define KFTP_TIMEOUT_MAX	86400
 #define KFTP_DEADLINE_MAX	31536000
 #define KFTP_SIZE_MAX		0x7fffffffffffffffULL
+#define KFTP_RETRIES_MAX	1000
+#define KFTP_RETRY_DELAY_MAX	86400
+
+/* Delays between retries are doubled up to this, or remain what they are */
+#define KFTP_RETRY_DELAY_DOUBLED	3600
 
 /* While a file arrives it is called PREFIX name SUFFIX, beside its destination */
 #define KFTP_PART_PREFIX	"."
 #define KFTP_PART_SUFFIX	".kftp-part"
 #define KFTP_DST_NAME_MAX	244
+
+/* What is known of a file that was left to be resumed: its extended attribute */
+#define KFTP_RESUME_XATTR	"trusted.kftp"
 
 /* Keys of the "change" uevent */
 #define KFTP_UEVENT_STATUS	"KFTP_STATUS"

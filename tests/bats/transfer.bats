@@ -299,16 +299,6 @@ end: hung up
 	assert_no_part "$DIR/c"
 }
 
-@test "put and append are EOPNOTSUPP" {
-	job a direction=put
-	refuse_start EOPNOTSUPP a
-	set_attr a direction append
-	refuse_start EOPNOTSUPP a
-	set_attr a direction get
-	start a
-	expect_done a
-}
-
 @test "start without host, src or dst is ENODATA" {
 	local missing
 	job a

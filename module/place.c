@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where a local file is, as the caller of start sees it: the directory, held,
+ * and the name in it. What is a get's destination and a put's source is found
+ * and refused alike.
+ */
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs_struct.h>
+#include <linux/namei.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "aside.h"
+#include "compat.h"
+#include "place.h"
+
+/* How often start looks whether its job is being removed, and how sure it is */
+#define KFTP_WALK_POLL		(HZ / 50)
+#define KFTP_WALK_LOCKED	5
+
+static struct workqueue_struct *kftp_walk_wq;
+
+/* A path walk, made aside */
+struct kftp_walk {
+	struct kftp_aside aside;
+	const struct cred *cred;
+	struct path root;
+	struct path found;
+	int err;
+	char name[];
+};
+
+static void walk_call(struct kftp_aside *aside)
+{
+	struct kftp_walk *walk = container_of(aside, struct kftp_walk, aside);
+	const struct cred *old = override_creds(walk->cred);
+
+	/*
+	 * The caller's root and credentials are its view. A magic link of proc
+	 * would be this thread's instead, so none is followed.
+	 */
+	walk->err = vfs_path_lookup(walk->root.dentry, walk->root.mnt,
+				    walk->name,
+				    LOOKUP_FOLLOW | LOOKUP_DIRECTORY |
+				    LOOKUP_NO_MAGICLINKS, &walk->found);
+	revert_creds(old);
+}
+
+static void walk_release(struct kftp_aside *aside)
+{
+	struct kftp_walk *walk = container_of(aside, struct kftp_walk, aside);
+
+	path_put(&walk->found);
+	path_put(&walk->root);
+	put_cred(walk->cred);
+	kfree(walk);
+}
+
+/*
+ * Find the directory @name as the caller sees it.
+ *
+ * start runs inside a configfs store, which rmdir of the job waits for with
+ * the job's directory locked. A walk that leads into configfs may need that
+ * very lock, so it is made aside, and given up once the lock stays taken: then
+ * rmdir gets on, and the walk after it.
+ */
+static int place_walk(struct kftp_wait *wait, const char *name, size_t len,
+		     struct inode *job_dir, struct path *dir)
+{
+	struct kftp_walk *walk;
+	int locked = 0;
+	int err = 0;
+
+	walk = kzalloc(struct_size(walk, name, len + 1), GFP_KERNEL);
+	if (!walk)
+		return -ENOMEM;
+	memcpy(walk->name, name, len);
+	walk->cred = get_current_cred();
+	get_fs_root(current->fs, &walk->root);
+	walk->aside.call = walk_call;
+	walk->aside.release = walk_release;
+	kftp_aside_start(&walk->aside, kftp_walk_wq, wait);
+
+	while (!wait_event_idle_timeout(wait->queue,
+					kftp_aside_done(&walk->aside),
+					KFTP_WALK_POLL)) {
+		locked = inode_is_locked(job_dir) ? locked + 1 : 0;
+		if (locked >= KFTP_WALK_LOCKED)
+			err = -EBUSY;
+		else if (fatal_signal_pending(current))
+			err = -EINTR;
+		if (err)
+			break;
+	}
+	if (!err)
+		err = walk->err;
+	if (!err) {
+		*dir = walk->found;
+		path_get(dir);
+	}
+	kftp_aside_leave(&walk->aside);
+	return err;
+}
+
+/*
+ * Kernel interfaces that look like directories but keep no files. Those in
+ * which nothing can be created are known by that; these are the others, and
+ * what is better refused by name than by luck.
+ */
+static bool place_is_interface(const struct path *dir)
+{
+	static const char *const interfaces[] = {
+		"autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2",
+		"configfs", "debugfs", "devpts", "efivarfs", "functionfs",
+		"fusectl", "hugetlbfs", "mqueue", "nfsd", "ocfs2_dlmfs", "proc", "pstore",
+		"resctrl", "rpc_pipefs", "securityfs", "selinuxfs", "smackfs",
+		"sysfs", "tracefs",
+	};
+
+	return match_string(interfaces, ARRAY_SIZE(interfaces),
+			    dir->dentry->d_sb->s_type->name) >= 0;
+}
+
+/**
+ * kftp_place_type - is this a regular file?
+ * @inode: what is at a place
+ *
+ * Return: 0 if it is, or the errno that its type gets.
+ */
+int kftp_place_type(const struct inode *inode)
+{
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		return 0;
+	case S_IFDIR:
+		return -EISDIR;
+	case S_IFLNK:
+		return -ELOOP;
+	default:
+		return -EINVAL;
+	}
+}
+
+/**
+ * kftp_place_find - find a path's directory and what the path names in it
+ * @wait: the run's wait
+ * @path: an absolute path, as the caller sees it
+ * @job_dir: the job's configfs directory
+ * @dir: set on success: the directory; the caller puts it
+ * @target: set on success: what is called so, perhaps negative; the caller
+ *	puts it
+ *
+ * The last component is not followed. Kernel interfaces are no places.
+ *
+ * Context: the caller's, inside a configfs store; may block on the file system.
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_place_find(struct kftp_wait *wait, const char *path,
+		    struct inode *job_dir, struct path *dir,
+		    struct dentry **target)
+{
+	const char *name = kftp_place_name(path);
+	int err;
+
+	if (path[0] != '/')
+		return -EINVAL;
+	/* the last component says of itself that it is a directory */
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return -EISDIR;
+	err = place_walk(wait, path, max_t(size_t, name - path - 1, 1), job_dir,
+			 dir);
+	if (err)
+		return err;
+
+	*target = ERR_PTR(-EACCES);
+	if (!place_is_interface(dir))
+		*target = lookup_one_unlocked(kftp_mnt_idmap(dir->mnt), name,
+					      dir->dentry, strlen(name));
+	if (!IS_ERR(*target))
+		return 0;
+	path_put(dir);
+	*dir = (struct path){};
+	return PTR_ERR(*target);
+}
+
+/**
+ * kftp_file_close - drop a reference on a file
+ * @file: the file, or NULL
+ *
+ * In a run the file is closed for good on return, so that an unmount after the
+ * job's end finds it gone; in a caller's context on its return to user space.
+ */
+void kftp_file_close(struct file *file)
+{
+	if (!file)
+		return;
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(file);
+	else
+		fput(file);
+}
+
+/**
+ * kftp_place_init - set up for path walks
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kftp_place_init(void)
+{
+	kftp_walk_wq = alloc_workqueue("kftp_walk", WQ_UNBOUND, 0);
+	return kftp_walk_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * kftp_place_exit - wait for walks that were left behind
+ */
+void kftp_place_exit(void)
+{
+	destroy_workqueue(kftp_walk_wq);
+}

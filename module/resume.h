@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What outlives a run, so that another can go on where it ended */
+#ifndef _KFTP_RESUME_H
+#define _KFTP_RESUME_H
+
+#include <crypto/sha2.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+
+#include "reply.h"
+
+/**
+ * struct kftp_version - which version of a file a server has
+ * @size: bytes, or -1
+ * @time: the text of its reply to MDTM, or empty
+ */
+struct kftp_version {
+	s64 size;
+	char time[KFTP_REPLY_TIME];
+};
+
+/**
+ * struct kftp_resume - what is known of a temporary file
+ * @origin: digest of where the server's file is
+ * @version: which version its bytes are from
+ * @durable: how many of them are on the disk, from the beginning
+ */
+struct kftp_resume {
+	u8 origin[SHA256_DIGEST_SIZE];
+	struct kftp_version version;
+	loff_t durable;
+};
+
+/**
+ * kftp_version_same - is it the same version, as far as that can be known?
+ * @a: a version
+ * @b: another
+ *
+ * Return: true if size and time are known, and equal.
+ */
+static inline bool kftp_version_same(const struct kftp_version *a,
+				     const struct kftp_version *b)
+{
+	return a->size >= 0 && a->size == b->size &&
+	       a->time[0] && !strcmp(a->time, b->time);
+}
+
+int kftp_resume_load(const struct path *part, struct kftp_resume *resume);
+int kftp_resume_save(struct file *part, const struct kftp_resume *resume);
+int kftp_resume_forget(struct file *part);
+
+#endif /* _KFTP_RESUME_H */

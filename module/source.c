@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The local file that a put reads. It is sent as it was when it was opened, or
+ * not at all: one that changes meanwhile makes the put fail.
+ */
+#include <linux/cred.h>
+#include <linux/security.h>
+#include <linux/splice.h>
+
+#include "compat.h"
+#include "digest.h"
+#include "place.h"
+#include "source.h"
+
+static int source_stat(struct kftp_source *source, struct kstat *stat)
+{
+	return vfs_getattr(&source->file->f_path, stat,
+			   STATX_SIZE | STATX_MTIME, AT_STATX_SYNC_AS_STAT);
+}
+
+static int source_open(struct kftp_source *source, const struct path *path)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct kstat stat;
+	int err;
+
+	err = inode_permission(kftp_mnt_idmap(path->mnt), inode, MAY_READ);
+	if (err)
+		return err;
+	source->file = dentry_open(path, O_RDONLY | O_LARGEFILE,
+				   current_cred());
+	err = PTR_ERR_OR_ZERO(source->file);
+	if (err) {
+		source->file = NULL;
+		return err;
+	}
+	if (!(source->file->f_mode & FMODE_CAN_READ) ||
+	    !source->file->f_op->splice_read)
+		return -EACCES;
+	err = source_stat(source, &stat);
+	if (err)
+		return err;
+	source->size = stat.size;
+	source->mtime = stat.mtime;
+	return 0;
+}
+
+/**
+ * kftp_source_open - check and open the file to send
+ * @source: zeroed; to be closed by kftp_source_close() if this succeeds
+ * @wait: the run's wait
+ * @src: an absolute path, as the caller sees it
+ * @job_dir: the job's configfs directory
+ *
+ * Context: the caller's, inside a configfs store; may block on the file system.
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_source_open(struct kftp_source *source, struct kftp_wait *wait,
+		     const char *src, struct inode *job_dir)
+{
+	struct dentry *target;
+	struct path dir, path;
+	int err;
+
+	err = kftp_place_find(wait, src, job_dir, &dir, &target);
+	if (err)
+		return err;
+	path.mnt = dir.mnt;
+	path.dentry = target;
+	if (d_is_negative(target))
+		err = -ENOENT;
+	else if (d_mountpoint(target))
+		/* another file is seen here than is looked up */
+		err = -EBUSY;
+	else
+		err = kftp_place_type(d_inode(target)) ?:
+		      source_open(source, &path);
+	dput(target);
+	path_put(&dir);
+	if (err)
+		kftp_source_close(source);
+	return err;
+}
+
+/**
+ * kftp_source_check - is the file still what it was when it was opened?
+ * @source: an open source
+ *
+ * Return: 0, -EIO if its size or time of change is another, or another negative
+ * errno.
+ */
+int kftp_source_check(struct kftp_source *source)
+{
+	struct kstat stat;
+	int err;
+
+	err = source_stat(source, &stat);
+	if (err)
+		return err;
+	return stat.size == source->size &&
+	       timespec64_equal(&stat.mtime, &source->mtime) ? 0 : -EIO;
+}
+
+/**
+ * kftp_source_send - send more of the file, as sendfile(2) does
+ * @source: an open source
+ * @to: a socket's file, which does not block
+ * @most: bytes to send at most
+ *
+ * The pages of the page cache are sent, not copies of them.
+ *
+ * Return: bytes, 0 at the end of the file, -EAGAIN if the socket takes none, or
+ * another negative errno.
+ */
+ssize_t kftp_source_send(struct kftp_source *source, struct file *to,
+			 size_t most)
+{
+	loff_t left = max_t(loff_t, source->size - source->pos, 0);
+	loff_t ignored = 0;
+	ssize_t n;
+
+	most = min_t(loff_t, most, left);
+	if (!most)
+		return 0;
+	n = rw_verify_area(READ, source->file, &source->pos, most);
+	if (n < 0)
+		return n;
+	n = do_splice_direct(source->file, &source->pos, to, &ignored, most, 0);
+	/* the file says that it has more */
+	return n ?: -EIO;
+}
+
+/**
+ * kftp_source_close - let go of the file
+ * @source: opened; may be closed twice
+ */
+void kftp_source_close(struct kftp_source *source)
+{
+	kftp_file_close(source->file);
+	source->file = NULL;
+	kftp_digest_close(source->digest);
+	source->digest = NULL;
+}
