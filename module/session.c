@@ -35,10 +35,12 @@
  * @expect: how many bytes there will be in all, or -1 if the server does not say
  * @bytes: that there are, those before @offset included
  * @append: the server is told APPE
+ * @sends: the command under way moves bytes to the server
  * @preliminary: 1yz replies to the command that moves data
  * @ended: all bytes are moved
  * @complete: the 2yz reply to that command is there
  * @doubtful: what is there already is not what it should be
+ * @again: without what is there already it may go better
  */
 struct dialogue {
 	struct kftp_session *session;
@@ -53,10 +55,12 @@ struct dialogue {
 	s64 expect;
 	s64 bytes;
 	bool append;
+	bool sends;
 	unsigned int preliminary;
 	bool ended;
 	bool complete;
 	bool doubtful;
+	bool again;
 };
 
 static const char *config_user(const struct kftp_config *config)
@@ -263,7 +267,7 @@ static int watch_control(struct dialogue *d)
 		return check_size(d, d->expect);
 	}
 	/* it cannot have all of what was not sent yet */
-	if (code < 300 && (!d->preliminary || (!is_get(d) && !d->ended)))
+	if (code < 300 && (!d->preliminary || (d->sends && !d->ended)))
 		return -EPROTO;
 	/* the file is there, but not from where we wanted it */
 	if (d->offset && !d->preliminary && code >= 500 && code != 530 &&
@@ -567,7 +571,9 @@ static int put_compare(struct dialogue *d, s64 size)
 			d->ended = !n;
 			if (n > 0)
 				got += n;
-			if (got > len || (n < 0 && n != -EAGAIN))
+			/* not what it was: no use to take in all of it */
+			d->again = got > len;
+			if (d->again || (n < 0 && n != -EAGAIN))
 				err = n < 0 ? n : -EIO;
 		}
 		err = err ?: watch_control(d);
@@ -659,6 +665,7 @@ static int put_rest(struct dialogue *d)
 {
 	int there;
 
+	d->sends = true;
 	if (!d->offset || d->append)
 		return 0;
 	there = dialogue_rest(d, d->offset);
@@ -735,8 +742,9 @@ static int session_try(struct kftp_session *session, int *err)
 	kftp_control_close(&d->control);
 	if (d->doubtful && is_get(d))
 		kftp_sink_discard(&session->sink);
-	again = d->doubtful && d->offset && !session->fresh &&
-		d->config->direction != KFTP_APPEND;
+	if (d->doubtful && d->offset && d->config->direction != KFTP_APPEND)
+		d->again = true;
+	again = d->again && !session->fresh;
 	if (again)
 		session->fresh = true;
 	/* commands and replies may have held the password */

@@ -713,8 +713,13 @@ int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 /* Is there anything that a later run could go on with? */
 static bool sink_keeps(struct kftp_sink *sink)
 {
+	struct iattr size = { .ia_valid = ATTR_SIZE, .ia_size = sink->have };
+
 	if (!sink->keep || sink->have <= KFTP_COMPARE_BYTES)
 		return false;
+	/* space that was allocated ahead is others' until then */
+	if (i_size_read(file_inode(sink->file)) > sink->have)
+		sink_setattr(sink, &size);
 	/* what cannot be made durable now may have been so earlier */
 	sink_save(sink, sink->have);
 	return sink->resume.durable > KFTP_COMPARE_BYTES;
