@@ -38,7 +38,7 @@ headers:
 # What follows installs what it needs, and asks nothing of this machine's kernel.
 
 # What narrows check.
-export KERNEL TESTS FILTER
+export KERNEL TESTS FILTER ROUNDS
 
 .PHONY: check
 check:
@@ -47,6 +47,10 @@ check:
 .PHONY: check-unit
 check-unit:
 	@scripts/check --unit
+
+.PHONY: check-power
+check-power:
+	@scripts/powercut
 
 .PHONY: demo
 demo: KERNEL = 6.12
@@ -102,6 +106,7 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make check          test: unit tests, then each kernel in a guest
                       (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
   make check-unit     only the unit tests
+  make check-power    cut a guest's power in mid-transfer, and again (ROUNDS=50)
   make bench          what a get costs, beside curl (KERNEL=6.1)
   make shell          a guest to try things in (KERNEL=6.1)
   make lint           gcc W=1, sparse, checkpatch, kernel-doc, shellcheck

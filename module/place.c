@@ -27,6 +27,7 @@ struct kftp_walk {
 	const struct cred *cred;
 	struct path root;
 	struct path found;
+	unsigned int flags;
 	int err;
 	char name[];
 };
@@ -42,8 +43,8 @@ static void walk_call(struct kftp_aside *aside)
 	 */
 	walk->err = vfs_path_lookup(walk->root.dentry, walk->root.mnt,
 				    walk->name,
-				    LOOKUP_FOLLOW | LOOKUP_DIRECTORY |
-				    LOOKUP_NO_MAGICLINKS, &walk->found);
+				    walk->flags | LOOKUP_NO_MAGICLINKS,
+				    &walk->found);
 	revert_creds(old);
 }
 
@@ -58,7 +59,7 @@ static void walk_release(struct kftp_aside *aside)
 }
 
 /*
- * Find the directory @name as the caller sees it.
+ * Find what is called @name as the caller sees it.
  *
  * start runs inside a configfs store, which rmdir of the job waits for with
  * the job's directory locked. A walk that leads into configfs may need that
@@ -66,7 +67,8 @@ static void walk_release(struct kftp_aside *aside)
  * rmdir gets on, and the walk after it.
  */
 static int place_walk(struct kftp_wait *wait, const char *name, size_t len,
-		     struct inode *job_dir, struct path *dir)
+		      unsigned int flags, struct inode *job_dir,
+		      struct path *found)
 {
 	struct kftp_walk *walk;
 	int locked = 0;
@@ -76,6 +78,7 @@ static int place_walk(struct kftp_wait *wait, const char *name, size_t len,
 	if (!walk)
 		return -ENOMEM;
 	memcpy(walk->name, name, len);
+	walk->flags = flags;
 	walk->cred = get_current_cred();
 	get_fs_root(current->fs, &walk->root);
 	walk->aside.call = walk_call;
@@ -96,8 +99,8 @@ static int place_walk(struct kftp_wait *wait, const char *name, size_t len,
 	if (!err)
 		err = walk->err;
 	if (!err) {
-		*dir = walk->found;
-		path_get(dir);
+		*found = walk->found;
+		path_get(found);
 	}
 	kftp_aside_leave(&walk->aside);
 	return err;
@@ -108,7 +111,7 @@ static int place_walk(struct kftp_wait *wait, const char *name, size_t len,
  * which nothing can be created are known by that; these are the others, and
  * what is better refused by name than by luck.
  */
-static bool place_is_interface(const struct path *dir)
+static bool place_is_interface(const struct path *path)
 {
 	static const char *const interfaces[] = {
 		"autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2",
@@ -119,7 +122,7 @@ static bool place_is_interface(const struct path *dir)
 	};
 
 	return match_string(interfaces, ARRAY_SIZE(interfaces),
-			    dir->dentry->d_sb->s_type->name) >= 0;
+			    path->dentry->d_sb->s_type->name) >= 0;
 }
 
 /**
@@ -169,8 +172,8 @@ int kftp_place_find(struct kftp_wait *wait, const char *path,
 	/* the last component says of itself that it is a directory */
 	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
 		return -EISDIR;
-	err = place_walk(wait, path, max_t(size_t, name - path - 1, 1), job_dir,
-			 dir);
+	err = place_walk(wait, path, max_t(size_t, name - path - 1, 1),
+			 LOOKUP_FOLLOW | LOOKUP_DIRECTORY, job_dir, dir);
 	if (err)
 		return err;
 
@@ -183,6 +186,37 @@ int kftp_place_find(struct kftp_wait *wait, const char *path,
 	path_put(dir);
 	*dir = (struct path){};
 	return PTR_ERR(*target);
+}
+
+/**
+ * kftp_place_existing - find the regular file that a path names
+ * @wait: the run's wait
+ * @path: an absolute path, as the caller sees it
+ * @job_dir: the job's configfs directory
+ * @found: set on success; the caller puts it
+ *
+ * The last component is not followed, but what is mounted there is what is seen.
+ *
+ * Context: as kftp_place_find().
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_place_existing(struct kftp_wait *wait, const char *path,
+			struct inode *job_dir, struct path *found)
+{
+	int err;
+
+	if (path[0] != '/')
+		return -EINVAL;
+	err = place_walk(wait, path, strlen(path), 0, job_dir, found);
+	if (err)
+		return err;
+	err = kftp_place_type(d_inode(found->dentry));
+	if (!err && place_is_interface(found))
+		err = -EACCES;
+	if (err)
+		path_put(found);
+	return err;
 }
 
 /**

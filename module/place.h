@@ -23,6 +23,8 @@ static inline const char *kftp_place_name(const char *path)
 int kftp_place_find(struct kftp_wait *wait, const char *path,
 		    struct inode *job_dir, struct path *dir,
 		    struct dentry **target);
+int kftp_place_existing(struct kftp_wait *wait, const char *path,
+			struct inode *job_dir, struct path *found);
 int kftp_place_type(const struct inode *inode);
 void kftp_file_close(struct file *file);
 

@@ -28,7 +28,7 @@
 
 /* Where the file is to be resumed, it is made durable as often as this */
 #define KFTP_SAVE_BYTES		(64 * 1024 * 1024)
-#define KFTP_SAVE_TIME		(5 * HZ)
+#define KFTP_SAVE_TIME		(2 * HZ)
 
 /* So much of what is there is compared with what the server has */
 #define KFTP_COMPARE_BYTES	(64 * 1024)

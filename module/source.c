@@ -59,25 +59,14 @@ static int source_open(struct kftp_source *source, const struct path *path)
 int kftp_source_open(struct kftp_source *source, struct kftp_wait *wait,
 		     const char *src, struct inode *job_dir)
 {
-	struct dentry *target;
-	struct path dir, path;
+	struct path path;
 	int err;
 
-	err = kftp_place_find(wait, src, job_dir, &dir, &target);
+	err = kftp_place_existing(wait, src, job_dir, &path);
 	if (err)
 		return err;
-	path.mnt = dir.mnt;
-	path.dentry = target;
-	if (d_is_negative(target))
-		err = -ENOENT;
-	else if (d_mountpoint(target))
-		/* another file is seen here than is looked up */
-		err = -EBUSY;
-	else
-		err = kftp_place_type(d_inode(target)) ?:
-		      source_open(source, &path);
-	dput(target);
-	path_put(&dir);
+	err = source_open(source, &path);
+	path_put(&path);
 	if (err)
 		kftp_source_close(source);
 	return err;
