@@ -17,16 +17,6 @@ teardown() {
 	rm -rf "$OPEN"
 }
 
-# Starts a job as somebody else, through a descriptor that root has opened.
-start_as() { # job setpriv-option...
-	local job=$1
-	shift
-	setpriv "$@" bash -c 'printf "1\n" >&9' 9>"$CONFIG/$job/start"
-}
-
-# As user 1000, who may start jobs but has no right to anybody's files.
-LIMITED=(--reuid 1000 --regid 1000 --clear-groups --inh-caps +sys_admin --ambient-caps +sys_admin)
-
 @test "without CAP_SYS_ADMIN no job can be made" {
 	run setpriv --inh-caps -sys_admin --bounding-set -sys_admin mkdir "$CONFIG/a"
 	assert_failure
