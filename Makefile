@@ -37,8 +37,8 @@ headers:
 
 # What follows installs what it needs, and asks nothing of this machine's kernel.
 
-# What narrows check.
-export KERNEL TESTS FILTER ROUNDS
+# What narrows them.
+export KERNEL TESTS FILTER ROUNDS BENCH COUNT
 
 .PHONY: check
 check:
@@ -60,7 +60,8 @@ demo: guest
 .PHONY: bench
 bench: KERNEL := $(or $(KERNEL),6.12)
 bench: guest
-	@scripts/guest run --kernel $(KERNEL) --count -- /kftp/tests/guest/bench
+	@scripts/deps bench
+	@scripts/bench
 
 .PHONY: shell
 shell: KERNEL := $(or $(KERNEL),6.12)
@@ -107,7 +108,9 @@ Each installs the Debian packages that it misses, as root or through sudo.
                       (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
   make check-unit     only the unit tests
   make check-power    cut a guest's power in mid-transfer, and again (ROUNDS=50)
-  make bench          what a get costs, beside curl (KERNEL=6.1)
+  make bench          what transfers cost, beside other clients: tables, and
+                      build/bench-KERNEL.csv and .svg (KERNEL=6.1,
+                      BENCH='get-ext4 put', COUNT=no to take the time)
   make shell          a guest to try things in (KERNEL=6.1)
   make lint           gcc W=1, sparse, checkpatch, kernel-doc, shellcheck
 

@@ -2,8 +2,8 @@
 /*
  * Direct I/O: what the network received goes to the disk, past the page cache.
  *
- * Of two buffers one is filled from the network while the other is on its way
- * to the disk. What direct I/O cannot take, above all a file's last few bytes,
+ * Of some buffers one is filled from the network while the others are on their
+ * way to the disk, so that neither waits for the other's every breath. What direct I/O cannot take, above all a file's last few bytes,
  * goes through the page cache.
  */
 #include <linux/bvec.h>
@@ -14,8 +14,8 @@
 #include "direct.h"
 #include "pause.h"
 
-#define KFTP_BUFFERS		2
-#define KFTP_BUFFER_BYTES	(1024 * 1024)
+#define KFTP_BUFFERS		5
+#define KFTP_BUFFER_BYTES	(512 * 1024)
 
 /* Larger pieces make shorter lists, where memory is not in crumbs */
 #define KFTP_PIECE_ORDER	4
@@ -325,7 +325,7 @@ over_budget:
  * @most: bytes that are wanted at most
  * @to: set on success
  *
- * Waits for the disk if both buffers are with it.
+ * Waits for the disk if all buffers are with it.
  *
  * Return: 0, or the errno of a write that failed.
  */

@@ -38,6 +38,9 @@
 #define KFTP_RCVBUF		(384 * 1024)
 #define KFTP_RCVBUF_MIN		(16 * 1024)
 
+/* So many bytes are worth waking up for, where there may be more soon */
+#define KFTP_RCVLOWAT		(128 * 1024)
+
 /* Bytes that wait to be acknowledged, for the same reason */
 #define KFTP_SNDBUF		(1024 * 1024)
 #define KFTP_SNDBUF_MIN		(32 * 1024)
@@ -452,6 +455,22 @@ ssize_t kftp_sock_recv_iter(struct kftp_sock *ks, struct iov_iter *to)
 	if (n > 0)
 		kftp_wait_progress(ks->wait);
 	return n;
+}
+
+/**
+ * kftp_sock_gather - be woken for many bytes only, or for the end
+ * @ks: a connected socket
+ *
+ * Fewer are not seen by kftp_sock_readable(): look from time to time.
+ */
+void kftp_sock_gather(struct kftp_sock *ks)
+{
+	struct sock *sk = ks->sock->sk;
+
+	lock_sock(sk);
+	/* never more than half of what the receive buffer has room for */
+	ks->sock->ops->set_rcvlowat(sk, KFTP_RCVLOWAT);
+	release_sock(sk);
 }
 
 /**

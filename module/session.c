@@ -15,6 +15,9 @@
 /* How many 1yz replies a server may send where one is due */
 #define KFTP_PRELIMINARY_MAX	8
 
+/* Bytes that are too few to be woken for are looked for as often as this */
+#define KFTP_GATHER_TIME		(HZ / 2)
+
 /* How long a server that refuses data has to say why */
 #define KFTP_BLAME_WAIT		(2 * HZ)
 
@@ -379,16 +382,22 @@ static int data_failed(struct dialogue *d, int error)
 /* Over when the data have ended, and the server has said that it agrees */
 static int dialogue_transfer(struct dialogue *d)
 {
+	bool gathers = is_get(d) && !d->config->rate_limit;
 	u64 left, until;
 	ssize_t n;
 	int err;
 
 	kftp_state_phase(d->state, KFTP_PHASE_TRANSFER);
 	kftp_pace_init(&d->pace, d->config->rate_limit, ktime_get_ns());
+	if (gathers)
+		kftp_sock_gather(&d->data.conn);
 	while (!d->ended || !d->complete) {
 		left = d->ended ? 0 : kftp_pace_left(&d->pace, ktime_get_ns());
-		until = left ? get_jiffies_64() + nsecs_to_jiffies64(left) + 1 :
-			       U64_MAX;
+		until = U64_MAX;
+		if (left)
+			until = get_jiffies_64() + nsecs_to_jiffies64(left) + 1;
+		else if (gathers && !d->ended)
+			until = get_jiffies_64() + KFTP_GATHER_TIME;
 		err = kftp_wait_until(d->wait, until,
 				      (!d->complete &&
 				       kftp_control_ready(&d->control)) ||

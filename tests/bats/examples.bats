@@ -8,6 +8,7 @@ EXAMPLES=${KFTP_TESTS%/*}/examples
 
 teardown() {
 	clean_up
+	unmount_all
 	rm -f /tmp/small
 }
 
@@ -57,6 +58,22 @@ fetch() { # argument...
 	fetch -u "$FTP_USER" -p - "$SERVER4" pub/one "$DIR/got" <<<"$FTP_PASS"
 	assert_success
 	assert_content "$DIR/got" 1
+}
+
+@test "fetch -r asks for what can be resumed" {
+	fetch -r "$SERVER4" pub/small "$DIR/got"
+	assert_success
+	cmp "$FTP_ROOT/pub/small" "$DIR/got"
+	assert_no_part "$DIR/got"
+	# A ramfs keeps no extended attributes.
+	mkdir "$DIR/mount"
+	mount -t ramfs ramfs "$DIR/mount"
+	fetch "$SERVER4" pub/small "$DIR/mount/got"
+	assert_success
+	fetch -r "$SERVER4" pub/small "$DIR/mount/got"
+	assert_failure 1
+	[[ $stderr == *'/start: Operation not supported' ]] || fail "$stderr"
+	assert_no_part "$DIR/mount/got"
 }
 
 @test "fetch says why a transfer failed" {
