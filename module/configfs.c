@@ -35,7 +35,8 @@
  * @check: further checks of a text that is not empty
  * @empty: what an empty text does
  * @initial: shown for a text that is not set
- * @choices: the names of the values 0 to @max, of which one is taken
+ * @choices: the names of the values from 0 on, of which one is taken; ends in
+ *	NULL
  */
 struct kftp_field {
 	ssize_t (*show)(const struct kftp_field *field, const void *value,
@@ -108,12 +109,14 @@ static const char *const direction_names[] = {
 	[KFTP_GET]	= "get",
 	[KFTP_PUT]	= "put",
 	[KFTP_APPEND]	= "append",
+	NULL
 };
 
 static const char *const cache_names[] = {
 	[KFTP_CACHE_AUTO]	= "auto",
 	[KFTP_CACHE_KEEP]	= "keep",
 	[KFTP_CACHE_BYPASS]	= "bypass",
+	NULL
 };
 
 static ssize_t choice_show(const struct kftp_field *field, const void *value,
@@ -128,7 +131,7 @@ static int choice_store(const struct kftp_field *field, void *value,
 	int len = kftp_value_text(page, count, KFTP_VALUE_CUT);
 	u64 i;
 
-	for (i = 0; i <= field->max; i++) {
+	for (i = 0; field->choices[i]; i++) {
 		const char *name = field->choices[i];
 
 		if (len == strlen(name) && !memcmp(page, name, len)) {
@@ -269,7 +272,7 @@ static struct configfs_attribute kftp_attr_##_name = {			\
 
 #define KFTP_CHOICE(_member, _names)					\
 	.show = choice_show, .store = choice_store,			\
-	.choices = (_names), .max = ARRAY_SIZE(_names) - 1,		\
+	.choices = (_names),						\
 	.offset = offsetof(struct kftp_config, _member)
 
 KFTP_ATTR(host, KFTP_TEXT(host, KFTP_HOST_MAX), .check = host_check);

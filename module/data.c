@@ -194,6 +194,7 @@ int kftp_data_accept(struct kftp_data *data)
 		return -EAGAIN;
 	}
 	kftp_sock_close(&data->listener);
+	sock_set_flag(data->conn.sock->sk, SOCK_URGINLINE);
 	kftp_wait_progress(data->conn.wait);
 	return 0;
 }
@@ -239,6 +240,7 @@ static ssize_t data_pump_direct(struct kftp_data *data, struct kftp_sink *sink,
 	n = kftp_sock_recv_iter(&data->conn, &to);
 	if (n == -EAGAIN)
 		return n;
+	/* an urgent byte is in its place, but has no meaning here */
 	if (n <= 0 || tcp_sk(sk)->urg_data) {
 		lock_sock(sk);
 		err = n < 0 ? n : data_end(sk);

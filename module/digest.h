@@ -10,9 +10,6 @@
 
 #include "net.h"
 
-/* In hexadecimal digits, and the end of the string */
-#define KFTP_DIGEST_TEXT	(2 * SHA256_DIGEST_SIZE + 1)
-
 struct shash_desc *kftp_digest_open(void);
 int kftp_digest_start(struct shash_desc *digest);
 int kftp_digest_update(struct shash_desc *digest, const void *data, size_t len);

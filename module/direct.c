@@ -3,12 +3,14 @@
  * Direct I/O: what the network received goes to the disk, past the page cache.
  *
  * Of some buffers one is filled from the network while the others are on their
- * way to the disk, so that neither waits for the other's every breath. What direct I/O cannot take, above all a file's last few bytes,
- * goes through the page cache.
+ * way to the disk, so that neither waits for the other's every breath. What
+ * direct I/O cannot take, above all a file's last few bytes, goes through the
+ * page cache.
  */
 #include <linux/bvec.h>
 #include <linux/ioprio.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "compat.h"
 #include "direct.h"
@@ -67,7 +69,7 @@ struct direct_buffer {
  * @written: everything below it is in the file
  * @error: the first that a write ended with; no more is written then
  * @incapable: the file system refused direct I/O
- * @unallocated: the file system cannot allocate ahead
+ * @unallocated: the file system does not allocate ahead
  */
 struct kftp_direct {
 	struct file *file;
@@ -277,6 +279,23 @@ static int direct_submit(struct kftp_direct *direct)
 }
 
 /**
+ * kftp_direct_suits - is direct I/O a gain here?
+ * @file: a regular file
+ *
+ * Others may do it, but grow a file by writing zeroes into it first, or have
+ * never been tried.
+ *
+ * Return: true if the file system can allocate space ahead for it at no cost.
+ */
+bool kftp_direct_suits(const struct file *file)
+{
+	static const char *const tried[] = { "btrfs", "ext4", "xfs" };
+
+	return match_string(tried, ARRAY_SIZE(tried),
+			    file_inode(file)->i_sb->s_type->name) >= 0;
+}
+
+/**
  * kftp_direct_open - prepare to write a file directly
  * @file: open for writing
  * @wait: the run's wait
@@ -305,6 +324,7 @@ struct kftp_direct *kftp_direct_open(struct file *file, struct kftp_wait *wait,
 	direct->written = pos;
 	direct->allocated = pos;
 	direct->end = end;
+	direct->unallocated = !kftp_direct_suits(file);
 	for (i = 0; i < KFTP_BUFFERS; i++) {
 		direct->buffers[i].direct = direct;
 		if (buffer_alloc(&direct->buffers[i])) {

@@ -16,6 +16,7 @@
 
 struct kftp_direct;
 
+bool kftp_direct_suits(const struct file *file);
 struct kftp_direct *kftp_direct_open(struct file *file, struct kftp_wait *wait,
 				     loff_t pos, loff_t end);
 int kftp_direct_room(struct kftp_direct *direct, size_t most,

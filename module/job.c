@@ -74,13 +74,14 @@ void kftp_queue_kick(void)
 }
 
 /* A run that has to end without its turn: its work only tidies up */
-static void queue_withdraw(struct kftp_run *run)
+static bool queue_withdraw(struct kftp_run *run)
 {
 	lockdep_assert_held(&kftp_queue_lock);
 	if (list_empty(&run->queued))
-		return;
+		return false;
 	list_del_init(&run->queued);
 	queue_work(kftp_tidy_wq, &run->work);
+	return true;
 }
 
 /*
@@ -144,13 +145,14 @@ static void queue_done(struct kftp_run *run)
 /* Double the delay each time; jitter, lest many come back at the same moment */
 static u64 run_delay(const struct kftp_run *run)
 {
-	u64 delay = run->session.config->retry_delay_sec;
+	/* at most a day */
+	u32 delay = run->session.config->retry_delay_sec;
 	unsigned int i;
 
 	for (i = 1; i < run->attempts && delay < KFTP_RETRY_DELAY_DOUBLED; i++)
-		delay = min_t(u64, 2 * delay, KFTP_RETRY_DELAY_DOUBLED);
+		delay = min_t(u32, 2 * delay, KFTP_RETRY_DELAY_DOUBLED);
 	delay *= HZ;
-	return delay + (delay ? get_random_u32() % (delay / 4 + 1) : 0);
+	return delay + get_random_u32() % (delay / 4 + 1);
 }
 
 /*
@@ -172,7 +174,7 @@ static bool run_again(struct kftp_run *run, int error)
 	/* cancel finds it in the queue, or has come before */
 	mutex_lock(&job->lock);
 	if (READ_ONCE(session->wait.cancelled) ||
-	    session->wait.deadline <= get_jiffies_64()) {
+	    session->wait.deadline <= run->due) {
 		mutex_unlock(&job->lock);
 		return false;
 	}
@@ -310,6 +312,7 @@ static void run_work(struct work_struct *work)
 static int run_origin(const struct kftp_config *config,
 		      u8 origin[SHA256_DIGEST_SIZE])
 {
+	const char *user = config->user ?: KFTP_USER_DEFAULT;
 	struct shash_desc *digest = kftp_digest_open();
 	char where[16];
 	int err;
@@ -322,8 +325,7 @@ static int run_origin(const struct kftp_config *config,
 	      kftp_digest_update(digest, config->host,
 				 strlen(config->host) + 1) ?:
 	      kftp_digest_update(digest, where, strlen(where) + 1) ?:
-	      kftp_digest_update(digest, config->user ?: "",
-				 strlen(config->user ?: "") + 1) ?:
+	      kftp_digest_update(digest, user, strlen(user) + 1) ?:
 	      kftp_digest_update(digest, config->src,
 				 strlen(config->src) + 1) ?:
 	      kftp_digest_end(digest, origin);
@@ -479,36 +481,42 @@ int kftp_job_start(struct kftp_job *job, struct inode *dir)
 	return 0;
 }
 
-static void job_cancel(struct kftp_job *job)
+/* Returns true if the run was waiting for its turn, or for another attempt */
+static bool job_cancel(struct kftp_job *job)
 {
+	bool waited;
+
 	lockdep_assert_held(&job->lock);
 	if (!job->run)
-		return;
+		return false;
 	kftp_wait_cancel(&job->run->session.wait);
 	spin_lock(&kftp_queue_lock);
-	queue_withdraw(job->run);
+	waited = queue_withdraw(job->run);
 	spin_unlock(&kftp_queue_lock);
+	return waited;
 }
 
 /**
  * kftp_job_cancel - stop the job, if it is queued or running
  * @job: a job
  *
- * A queued job has ended on return, a running one will soon.
+ * A job that waits, for its turn or for another attempt, has ended on return; one
+ * that runs will soon.
  *
  * Return: 0, or -ERESTARTSYS if the caller was killed.
  */
 int kftp_job_cancel(struct kftp_job *job)
 {
-	bool queued;
+	bool waited;
 	u64 run;
 
 	mutex_lock(&job->lock);
 	run = job->state.run;
-	queued = READ_ONCE(job->state.status) == KFTP_QUEUED;
-	job_cancel(job);
+	waited = job_cancel(job);
+	if (READ_ONCE(job->state.status) == KFTP_QUEUED)
+		waited = true;
 	mutex_unlock(&job->lock);
-	if (!queued)
+	if (!waited)
 		return 0;
 	/* it has nothing to wind down but its file; another run is no matter */
 	return wait_event_killable(job->ended,
@@ -573,11 +581,10 @@ void kftp_job_free(struct kftp_job *job)
 	kfree(job);
 }
 
-static void job_destroy_queues(void)
+static void job_destroy_lanes(void)
 {
 	unsigned int i;
 
-	destroy_workqueue(kftp_tidy_wq);
 	for (i = 0; i < KFTP_LANES && kftp_lanes[i].wq; i++)
 		destroy_workqueue(kftp_lanes[i].wq);
 }
@@ -589,18 +596,18 @@ static void job_destroy_queues(void)
  */
 int kftp_job_init(void)
 {
+	static const char *const names[KFTP_LANES] = { KFTP_NAME, "kftp_2" };
 	unsigned int i;
 
 	kftp_tidy_wq = alloc_workqueue("kftp_tidy", WQ_UNBOUND, 0);
 	if (!kftp_tidy_wq)
 		return -ENOMEM;
 	for (i = 0; i < KFTP_LANES; i++) {
-		kftp_lanes[i].wq = alloc_workqueue(i ? "%s_%u" : "%s",
-						   WQ_UNBOUND | WQ_SYSFS,
-						   WQ_MAX_ACTIVE, KFTP_NAME,
-						   i + 1);
+		kftp_lanes[i].wq = alloc_workqueue("%s", WQ_UNBOUND | WQ_SYSFS,
+						   WQ_MAX_ACTIVE, names[i]);
 		if (!kftp_lanes[i].wq) {
-			job_destroy_queues();
+			job_destroy_lanes();
+			destroy_workqueue(kftp_tidy_wq);
 			return -ENOMEM;
 		}
 	}
@@ -614,6 +621,8 @@ int kftp_job_init(void)
  */
 void kftp_job_exit(void)
 {
+	/* the last thing that a run may do is to ask for the expiry's work */
+	job_destroy_lanes();
 	cancel_delayed_work_sync(&kftp_queue_expire);
-	job_destroy_queues();
+	destroy_workqueue(kftp_tidy_wq);
 }

@@ -40,6 +40,19 @@ int kftp_wait_check(const struct kftp_wait *wait);
 long kftp_wait_left(const struct kftp_wait *wait, u64 until);
 
 /**
+ * kftp_wait_reached - is it that late?
+ * @when: 64-bit jiffies, U64_MAX for never
+ *
+ * Return: true once the time has come.
+ */
+static inline bool kftp_wait_reached(u64 when)
+{
+	u64 now = get_jiffies_64();
+
+	return now >= when;
+}
+
+/**
  * kftp_wait_until - sleep until something is the case, or a time has come, or
  * the run has to end
  * @wait: the run's wait
@@ -63,7 +76,7 @@ long kftp_wait_left(const struct kftp_wait *wait, u64 until);
 				     READ_ONCE(__w->cancelled) ||	\
 				     (condition),			\
 				     kftp_wait_left(__w, __until)) &&	\
-	    get_jiffies_64() < __until)					\
+	    !kftp_wait_reached(__until))				\
 		__err = -ETIMEDOUT;					\
 	if (!__err && READ_ONCE(__w->cancelled))			\
 		__err = -ECANCELED;					\

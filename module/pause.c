@@ -13,6 +13,9 @@
 
 #include "pause.h"
 
+/* How long to wait for a call that is under way; as long as for a process */
+#define KFTP_PAUSE_WAIT		(20 * HZ)
+
 /*
  * The lock of the queue protects both counters: calls into file systems that
  * are under way, and whether new ones have to wait.
@@ -53,6 +56,7 @@ void kftp_pause_leave(void)
 static int pause_notify(struct notifier_block *nb, unsigned long event,
 			void *data)
 {
+	long left;
 	int err = 0;
 
 	spin_lock_irq(&kftp_pause.lock);
@@ -60,10 +64,15 @@ static int pause_notify(struct notifier_block *nb, unsigned long event,
 	case PM_HIBERNATION_PREPARE:
 	case PM_SUSPEND_PREPARE:
 		kftp_paused = true;
-		err = wait_event_interruptible_locked_irq(kftp_pause,
-							  !kftp_writing);
-		if (!err)
+		spin_unlock_irq(&kftp_pause.lock);
+		/* nobody begins any more; a file system that hangs ends nothing */
+		left = wait_event_interruptible_timeout(kftp_pause,
+							!READ_ONCE(kftp_writing),
+							KFTP_PAUSE_WAIT);
+		spin_lock_irq(&kftp_pause.lock);
+		if (left > 0)
 			break;
+		err = left ?: -EBUSY;
 		fallthrough;
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:

@@ -32,6 +32,17 @@ struct kftp_resume {
 };
 
 /**
+ * kftp_version_known - can it be told from another?
+ * @version: a version
+ *
+ * Return: true if both size and time are known.
+ */
+static inline bool kftp_version_known(const struct kftp_version *version)
+{
+	return version->size >= 0 && version->time[0];
+}
+
+/**
  * kftp_version_same - is it the same version, as far as that can be known?
  * @a: a version
  * @b: another
@@ -41,8 +52,8 @@ struct kftp_resume {
 static inline bool kftp_version_same(const struct kftp_version *a,
 				     const struct kftp_version *b)
 {
-	return a->size >= 0 && a->size == b->size &&
-	       a->time[0] && !strcmp(a->time, b->time);
+	return kftp_version_known(a) && a->size == b->size &&
+	       !strcmp(a->time, b->time);
 }
 
 int kftp_resume_load(const struct path *part, struct kftp_resume *resume);

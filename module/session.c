@@ -244,7 +244,8 @@ static int dialogue_rest(struct dialogue *d, loff_t offset)
 	code = kftp_control_command(&d->control, "REST", arg);
 	if (code < 0)
 		return code;
-	if (code == 421)
+	/* not now, which is no reason to do without */
+	if (code / 100 == 4 || code == 530)
 		return kftp_reply_errno(code);
 	return code == 350;
 }
@@ -370,7 +371,8 @@ static int data_failed(struct dialogue *d, int error)
 
 	if (error != -EPIPE && error != -ECONNRESET)
 		return error;
-	while (!is_get(d) && !err && !d->complete && get_jiffies_64() < until) {
+	while (!is_get(d) && !err && !d->complete &&
+	       !kftp_wait_reached(until)) {
 		err = kftp_wait_until(d->wait, until,
 				      kftp_control_ready(&d->control));
 		if (!err)
@@ -383,6 +385,7 @@ static int data_failed(struct dialogue *d, int error)
 static int dialogue_transfer(struct dialogue *d)
 {
 	bool gathers = is_get(d) && !d->config->rate_limit;
+	bool again = false;
 	u64 left, until;
 	ssize_t n;
 	int err;
@@ -396,12 +399,15 @@ static int dialogue_transfer(struct dialogue *d)
 		until = U64_MAX;
 		if (left)
 			until = get_jiffies_64() + nsecs_to_jiffies64(left) + 1;
+		else if (again)
+			until = get_jiffies_64() + 1;
 		else if (gathers && !d->ended)
 			until = get_jiffies_64() + KFTP_GATHER_TIME;
 		err = kftp_wait_until(d->wait, until,
 				      (!d->complete &&
 				       kftp_control_ready(&d->control)) ||
-				      (!d->ended && !left && data_ready(d)));
+				      (!d->ended && !left && !again &&
+				       data_ready(d)));
 		if (err)
 			return err;
 		err = watch_control(d);
@@ -414,6 +420,8 @@ static int dialogue_transfer(struct dialogue *d)
 			continue;
 
 		n = data_move(d, kftp_pace_most(&d->pace));
+		/* ready and yet not so: memory is short, and nobody will say */
+		again = n == -EAGAIN;
 		if (n > 0)
 			err = data_moved(d, n);
 		else if (!n)
@@ -463,6 +471,13 @@ static int get_begin(struct dialogue *d, loff_t offset)
 	return 0;
 }
 
+/* What is there already is not given up for want of an answer just now */
+static int get_not_now(struct dialogue *d)
+{
+	return d->session->sink.have && d->control.reply.code / 100 == 4 ?
+	       -EAGAIN : 0;
+}
+
 /* Which version of the file the server has, and what of it there is already */
 static int get_prepare(struct dialogue *d)
 {
@@ -476,11 +491,11 @@ static int get_prepare(struct dialogue *d)
 		return err;
 	d->expect = d->version.size;
 	kftp_state_size(d->state, d->version.size);
-	err = check_size(d, d->version.size);
+	err = check_size(d, d->version.size) ?: get_not_now(d);
 	if (err)
 		return err;
 	if (config->mtime || config->resume || config->retries) {
-		err = dialogue_time(d, config->src, &time);
+		err = dialogue_time(d, config->src, &time) ?: get_not_now(d);
 		if (err)
 			return err;
 	}
@@ -529,13 +544,20 @@ static int dialogue_get(struct dialogue *d)
 static int put_digest(struct dialogue *d)
 {
 	struct kftp_source *source = &d->session->source;
+	int err;
 
+	/* once a run: a source that changes later is found out */
 	if (!source->digest)
 		return 0;
-	return kftp_digest_start(source->digest) ?:
-	       kftp_digest_update_file(source->digest, source->file,
-				       source->size, d->wait) ?:
-	       check_digest(d, source->digest);
+	err = kftp_digest_start(source->digest) ?:
+	      kftp_digest_update_file(source->digest, source->file,
+				      source->size, d->wait) ?:
+	      check_digest(d, source->digest);
+	if (!err) {
+		kftp_digest_close(source->digest);
+		source->digest = NULL;
+	}
+	return err;
 }
 
 /* Fetch the last bytes of what the server has, and compare. Returns 1 if same */
@@ -559,8 +581,10 @@ static int put_compare(struct dialogue *d, s64 size)
 	err = dialogue_open(d, "RETR", d->config->dst);
 	if (err) {
 		kftp_data_close(data);
-		/* it may take files and not give them */
-		return d->complete && err != -EAGAIN ? 0 : err;
+		if (!d->complete || err == -EAGAIN)
+			return err;
+		/* it may take files and not give them; the STOR is from 0 on */
+		return pos ? min(dialogue_rest(d, 0), 0) : 0;
 	}
 
 	theirs = kvmalloc(2 * len + 1, GFP_KERNEL);
@@ -601,22 +625,31 @@ static int put_compare(struct dialogue *d, s64 size)
  * has there, and to be younger than the source, unless this very run sent it.
  * Returns 1 if so.
  */
-static int put_may_resume(struct dialogue *d, s64 size)
+static int put_may_resume(struct dialogue *d)
 {
 	struct kftp_session *session = d->session;
 	struct timespec64 time = {};
+	s64 size = d->version.size;
 	int err;
 
-	if (session->fresh || size <= 0 || size > session->source.size)
+	if (session->fresh || size < 0)
 		return 0;
+	err = dialogue_time(d, d->config->dst, &time);
+	if (err)
+		return err;
 	if (!session->sent) {
-		err = dialogue_time(d, d->config->dst, &time);
-		if (err)
-			return err;
-		if (!d->version.time[0] ||
+		session->before = d->version;
+		if (!d->config->resume || !d->version.time[0] ||
 		    time.tv_sec <= session->source.mtime.tv_sec)
 			return 0;
+	} else if (size > session->sent ||
+		   (size == session->before.size &&
+		    !strcmp(d->version.time, session->before.time))) {
+		/* what was there before, and we had no part in */
+		return 0;
 	}
+	if (!size || size > session->source.size)
+		return 0;
 	return put_compare(d, size);
 }
 
@@ -627,8 +660,10 @@ static int append_prepare(struct dialogue *d, s64 size)
 
 	d->append = true;
 	if (!session->sent) {
-		/* no size: there is no such file, or nobody will know */
-		session->base = max_t(s64, size, 0);
+		/* there is no such file, or we shall never know */
+		if (size < 0 && d->control.reply.code == 550)
+			size = 0;
+		session->base = size;
 		return 0;
 	}
 	/* what may be there already must not be added once more */
@@ -647,22 +682,21 @@ static int put_prepare(struct dialogue *d)
 	struct kftp_session *session = d->session;
 	bool append = config->direction == KFTP_APPEND;
 	int resumes = 0, err = 0;
-	s64 size = -1;
 
 	kftp_state_size(d->state, session->source.size);
 	d->expect = session->source.size;
-	if (append || config->resume || session->sent)
-		err = dialogue_size(d, config->dst, &size);
+	if (append || config->resume || config->retries)
+		err = dialogue_size(d, config->dst, &d->version.size);
 	if (err)
 		return err;
 	if (append)
-		err = append_prepare(d, size);
+		err = append_prepare(d, d->version.size);
 	else
-		resumes = put_may_resume(d, size);
+		resumes = put_may_resume(d);
 	if (err || resumes < 0)
 		return err ?: resumes;
 	if (resumes)
-		d->offset = size;
+		d->offset = d->version.size;
 	d->bytes = d->offset;
 	session->source.pos = d->offset;
 	kftp_state_begin(d->state, d->offset, KFTP_IO_SPLICE);
@@ -699,10 +733,13 @@ static int put_commit(struct dialogue *d)
 
 	kftp_state_phase(d->state, KFTP_PHASE_COMMIT);
 	kftp_data_close(&d->data);
-	err = dialogue_size(d, d->config->dst, &size);
+	/* its pages were sent, not copies: they may have changed on the way */
+	err = kftp_source_check(&session->source) ?:
+	      dialogue_size(d, d->config->dst, &size);
 	if (err)
 		return err;
-	if (size < 0 || size == session->base + session->source.size)
+	if (size < 0 || session->base < 0 ||
+	    size == session->base + session->source.size)
 		return 0;
 	d->doubtful = true;
 	return -EIO;
@@ -798,7 +835,8 @@ int kftp_session_run(struct kftp_session *session)
  */
 bool kftp_session_may_retry(const struct kftp_session *session, int error)
 {
-	if (session->final)
+	if (session->final || session->sink.failed ||
+	    (session->base < 0 && session->sent))
 		return false;
 	switch (error) {
 	case -EAGAIN:		/* a reply 4yz */

@@ -71,7 +71,8 @@ struct kftp_config {
  * @sink: a get's destination
  * @source: a put's
  * @sent: how many of the source's bytes the server may have, from the beginning
- * @base: how many bytes the file had that is appended to
+ * @before: which version of the file it had before that
+ * @base: how many bytes the file had that is appended to, -1 if nobody knows
  * @fresh: what the server or the sink has is of no use
  * @final: to try again would do harm
  * @strangers: connections that came from somewhere else
@@ -85,6 +86,7 @@ struct kftp_session {
 	struct kftp_sink sink;
 	struct kftp_source source;
 	loff_t sent;
+	struct kftp_version before;
 	s64 base;
 	bool fresh;
 	bool final;

@@ -114,11 +114,19 @@ static struct dentry *sink_lookup(const struct kftp_sink *sink, const char *name
 
 static void sink_set_file(struct kftp_sink *sink, struct file *file)
 {
+	/* what is compared or digested was not read by anybody */
+	file->f_flags |= O_NOATIME;
 	mutex_lock(&kftp_sinks_lock);
 	sink->file = file;
 	mutex_unlock(&kftp_sinks_lock);
 	/* an overlay's pages are those of the file below */
 	sink->mapping = d_real_inode(file->f_path.dentry)->i_mapping;
+}
+
+static bool sink_is_ours(const struct kftp_sink *sink, struct inode *inode)
+{
+	return vfsuid_eq_kuid(i_uid_into_vfsuid(kftp_mnt_idmap(sink->dir.mnt),
+						inode), current_fsuid());
 }
 
 /*
@@ -138,7 +146,8 @@ static int sink_adopt(struct kftp_sink *sink)
 		return PTR_ERR(path.dentry);
 	inode = d_inode(path.dentry);
 	if (!inode || !S_ISREG(inode->i_mode) || inode->i_nlink != 1 ||
-	    !uid_eq(inode->i_uid, current_fsuid()) || sink_is_live(inode))
+	    IS_APPEND(inode) || !sink_is_ours(sink, inode) ||
+	    sink_is_live(inode))
 		err = -ENOENT;
 	else
 		err = inode_permission(kftp_mnt_idmap(path.mnt), inode,
@@ -220,10 +229,24 @@ static int sink_create(struct kftp_sink *sink)
 		return err;
 
 	sink_set_file(sink, file);
-	if (!(file->f_mode & FMODE_CAN_WRITE) || !file->f_op->write_iter)
-		return -EACCES;
 	/* better to know now whether records can be kept here */
 	return sink->keep ? kftp_resume_save(file, &sink->resume) : 0;
+}
+
+static int sink_make(struct kftp_sink *sink)
+{
+	int err = sink->keep ? sink_adopt(sink) : -ENOENT;
+
+	/* whatever else goes wrong says nothing against what is there */
+	if (err == -ENOENT || err == -ENODATA) {
+		sink->resume.version.size = -1;
+		sink->resume.durable = 0;
+		err = sink_create(sink);
+	}
+	if (err)
+		return err;
+	return sink->file->f_mode & FMODE_CAN_WRITE &&
+	       sink->file->f_op->write_iter ? 0 : -EACCES;
 }
 
 /*
@@ -263,10 +286,9 @@ static int sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 		return err;
 	err = sink_check_dir(&sink->dir) ?:
 	      sink_check_target(&sink->dir, target) ?:
-	      sink_claim(sink);
-	if (!err && (!sink->keep || sink_adopt(sink)))
-		err = sink_create(sink);
-	err = err ?: sink_ask_rename(sink, target);
+	      sink_claim(sink) ?:
+	      sink_make(sink) ?:
+	      sink_ask_rename(sink, target);
 	dput(target);
 	return err;
 }
@@ -344,6 +366,18 @@ static int sink_setattr(struct kftp_sink *sink, struct iattr *attr)
 	return err;
 }
 
+/*
+ * What the file system once said about a failed write or sync it may not say
+ * again, so that nothing that it says afterwards can be trusted.
+ */
+static int sink_result(struct kftp_sink *sink, int err)
+{
+	if (err)
+		sink->failed = true;
+	/* not what the same errno means of a socket */
+	return err == -EAGAIN ? -EIO : err;
+}
+
 /* Whatever is there is worthless: say so on the disk before it changes */
 static int sink_restart(struct kftp_sink *sink)
 {
@@ -370,7 +404,9 @@ static bool sink_goes_direct(const struct kftp_sink *sink, s64 size,
 	/* memory is all that this file system has: tmpfs says it could */
 	if (!mapping_can_writeback(sink->mapping))
 		return false;
-	return cache == KFTP_CACHE_BYPASS || size - sink->have >= KFTP_DIRECT_MIN;
+	return cache == KFTP_CACHE_BYPASS ||
+	       (size - sink->have >= KFTP_DIRECT_MIN &&
+		kftp_direct_suits(sink->file));
 }
 
 /**
@@ -394,7 +430,7 @@ int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,
 	sink->direct = NULL;
 	if (!offset) {
 		kftp_pause_enter();
-		err = sink_restart(sink);
+		err = sink_result(sink, sink_restart(sink));
 		kftp_pause_leave();
 	}
 	if (!err && sink->digest)
@@ -413,10 +449,10 @@ int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,
 	return 0;
 }
 
-/* Without a time nobody could tell later whether the server's file is the same */
+/* Nobody could tell later whether the server's file is the same without these */
 static bool sink_is_recorded(const struct kftp_sink *sink)
 {
-	return sink->keep && sink->resume.version.time[0];
+	return sink->keep && kftp_version_known(&sink->resume.version);
 }
 
 /* All of it is in the file, up to @to: make that durable, and then known */
@@ -424,9 +460,12 @@ static int sink_save(struct kftp_sink *sink, loff_t to)
 {
 	int err;
 
-	if (!sink_is_recorded(sink) || to <= sink->resume.durable)
+	/* where the next run may write directly */
+	to = round_down(to, KFTP_DIRECT_ALIGN);
+	if (!sink_is_recorded(sink) || to <= sink->resume.durable ||
+	    sink->failed)
 		return 0;
-	err = vfs_fsync(sink->file, 1);
+	err = sink_result(sink, vfs_fsync(sink->file, 1));
 	if (err)
 		return err;
 	sink->resume.durable = to;
@@ -507,7 +546,7 @@ int kftp_sink_write(struct kftp_sink *sink, struct iov_iter *from)
 	if (err)
 		return err;
 	kftp_pause_enter();
-	err = sink_write(sink, from);
+	err = sink_result(sink, sink_write(sink, from));
 	kftp_pause_leave();
 	return err;
 }
@@ -528,13 +567,15 @@ int kftp_sink_wrote(struct kftp_sink *sink, struct iov_iter *at, size_t n)
 		return -EFBIG;
 	iov_iter_truncate(at, n);
 	err = sink->digest ? kftp_digest_update_iter(sink->digest, at) : 0;
-	err = err ?: kftp_direct_filled(sink->direct, n);
+	if (err)
+		return err;
+	err = sink_result(sink, kftp_direct_filled(sink->direct, n));
 	if (err)
 		return err;
 	sink->pos += n;
 	if (!sink_save_due(sink))
 		return 0;
-	err = kftp_direct_drain(sink->direct);
+	err = sink_result(sink, kftp_direct_drain(sink->direct));
 	if (err)
 		return err;
 	kftp_pause_enter();
@@ -554,7 +595,7 @@ int kftp_sink_end(struct kftp_sink *sink)
 	int err = 0;
 
 	if (sink->direct) {
-		err = kftp_direct_finish(sink->direct);
+		err = sink_result(sink, kftp_direct_finish(sink->direct));
 		sink->have = max(sink->have, kftp_direct_written(sink->direct));
 		kftp_direct_close(sink->direct);
 		sink->direct = NULL;
@@ -678,7 +719,7 @@ static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 {
 	int err;
 
-	err = sink_finish(sink);
+	err = sink_result(sink, sink_finish(sink));
 	if (err)
 		return err;
 	/* a slow disk is no stalled server; the deadline holds all the same */
@@ -713,13 +754,21 @@ int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 /* Is there anything that a later run could go on with? */
 static bool sink_keeps(struct kftp_sink *sink)
 {
-	struct iattr size = { .ia_valid = ATTR_SIZE, .ia_size = sink->have };
+	loff_t end = max(sink->have, sink->resume.durable);
+	struct iattr size = { .ia_valid = ATTR_SIZE, .ia_size = end };
+	struct iattr mode = {
+		.ia_valid = ATTR_MODE | ATTR_CTIME,
+		.ia_mode = S_IFREG | 0600,
+	};
 
 	if (!sink->keep || sink->have <= KFTP_COMPARE_BYTES)
 		return false;
 	/* space that was allocated ahead is others' until then */
-	if (i_size_read(file_inode(sink->file)) > sink->have)
+	if (i_size_read(file_inode(sink->file)) > end)
 		sink_setattr(sink, &size);
+	/* it may have been all but published */
+	if (file_inode(sink->file)->i_mode != mode.ia_mode)
+		sink_setattr(sink, &mode);
 	/* what cannot be made durable now may have been so earlier */
 	sink_save(sink, sink->have);
 	return sink->resume.durable > KFTP_COMPARE_BYTES;

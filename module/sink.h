@@ -44,6 +44,7 @@ enum kftp_cache {
  * @keep: the temporary file may be resumed by another run
  * @resume: what is recorded of it
  * @saved: when, in 64-bit jiffies
+ * @failed: the file system failed to take what it was given
  * @published: the temporary file was renamed
  * @dir_error: 0, or why the rename may not be durable yet
  */
@@ -67,6 +68,7 @@ struct kftp_sink {
 	bool keep;
 	struct kftp_resume resume;
 	u64 saved;
+	bool failed;
 	bool published;
 	int dir_error;
 };

@@ -3,11 +3,11 @@
 #ifndef _KFTP_STATE_H
 #define _KFTP_STATE_H
 
+#include <crypto/sha2.h>
 #include <linux/ktime.h>
 #include <linux/spinlock.h>
 
 #include "addr.h"
-#include "digest.h"
 #include "reply.h"
 
 enum kftp_status {
@@ -68,7 +68,7 @@ struct kftp_state {
 	u64 resumed;
 	u64 attempts;
 	enum kftp_io io;
-	char sha256[KFTP_DIGEST_TEXT];
+	char sha256[2 * SHA256_DIGEST_SIZE + 1];
 	s64 size;
 	int reply_code;
 	char *reply;
