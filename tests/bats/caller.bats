@@ -28,13 +28,14 @@ teardown() {
 	local pair
 	job a
 	printf '%s\n' host=192.0.2.9 port=22 user=bob pass=x src=y dst=/tmp/y direction=put timeout_sec=1 deadline_sec=1 \
-		port_min=1 port_max=2 max_size=1 start=1 cancel=1 >"$DIR/pairs"
+		port_min=1 port_max=2 max_size=1 cache=keep resume=1 retries=1 retry_delay_sec=1 sha256=compute mtime=0 \
+		rate_limit=1 start=1 cancel=1 >"$DIR/pairs"
 	# shellcheck disable=SC2016
 	run setpriv --inh-caps -sys_admin --bounding-set -sys_admin bash -c '
 		while IFS== read -r file value; do
 			printf "%s\n" "$value" >"$0/$file"
 		done <"$1" 2>&1' "$CONFIG/a" "$DIR/pairs"
-	assert_equal "${#lines[@]}" 14
+	assert_equal "${#lines[@]}" 21
 	for pair in "${lines[@]}"; do
 		[[ $pair == *"Operation not permitted" ]] || fail "$pair"
 	done

@@ -34,7 +34,7 @@ setup() {
 teardown() {
 	clean_up
 	unmount_all
-	rm -rf "$THERE"/* "$KFTP_DIR"/script/store/* "$KFTP_DIR"/script/go/*
+	rm -rf "${THERE:?}"/* "$KFTP_DIR"/script/store/* "$KFTP_DIR"/script/go/*
 }
 
 # A job that puts a file to vsftpd.

@@ -205,21 +205,21 @@ except OSError as error:
 @test "a get that failed in the middle keeps its part, by whatever it failed" {
 	local case
 	for case in early-426 early-451 early-421 early-reset early-hang-up early-stall; do
-		get $case $case timeout_sec=2
-		spoil $case 1
-		start $case
+		get "$case" "$case" timeout_sec=2
+		spoil "$case" 1
+		start "$case"
 	done
 	for case in early-426 early-451 early-421 early-reset early-hang-up early-stall; do
-		wait_end $case
-		assert_state $case status failed
-		has_part $case
+		wait_end "$case"
+		assert_state "$case" status failed
+		has_part "$case"
 	done
 	for case in early-426 early-451 early-421 early-reset early-hang-up early-stall; do
-		start $case
+		start "$case"
 	done
 	for case in early-426 early-451 early-421 early-reset early-hang-up early-stall; do
-		ends_right $case
-		assert_resumed $case
+		ends_right "$case"
+		assert_resumed "$case"
 	done
 }
 
@@ -244,16 +244,16 @@ except OSError as error:
 		rest-wrong-last-byte rest-fewer rest-more rest-nothing)
 	printf '20\n' >"$MAX_ACTIVE"
 	for case in "${cases[@]}"; do
-		get $case $case
+		get "$case" "$case"
 	done
 	begin "${cases[@]}"
 	start "${cases[@]}"
 	for case in "${cases[@]}"; do
-		ends_right $case
+		ends_right "$case"
 		# It began again, and that was one attempt.
-		assert_state $case resumed 0
-		assert_state $case attempts 1
-		server_log $case
+		assert_state "$case" resumed 0
+		assert_state "$case" attempts 1
+		server_log "$case"
 		assert_log '< REST *' 1
 		assert_log '< RETR *' 3
 	done
@@ -263,21 +263,21 @@ except OSError as error:
 	local case cases=(rest-501 rest-502 rest-504 rest-550 rest-554 rest-then-501 rest-then-551 rest-then-554)
 	printf '20\n' >"$MAX_ACTIVE"
 	for case in "${cases[@]}"; do
-		get $case $case
+		get "$case" "$case"
 	done
 	begin "${cases[@]}"
 	start "${cases[@]}"
 	for case in "${cases[@]}"; do
-		ends_right $case
-		assert_state $case resumed 0
-		assert_state $case attempts 1
+		ends_right "$case"
+		assert_state "$case" resumed 0
+		assert_state "$case" attempts 1
 	done
 }
 
 @test "421 to REST and 450 or 550 to RETR after it fail, and what was there is kept" {
 	local case
 	for case in rest-421 rest-then-450 rest-then-550; do
-		get $case $case
+		get "$case" "$case"
 	done
 	begin rest-421 rest-then-450 rest-then-550
 	start rest-421 rest-then-450 rest-then-550
@@ -293,12 +293,12 @@ except OSError as error:
 @test "a file that changed is fetched from its beginning" {
 	local case cases=(rest-good rest-time-moves rest-size-moves)
 	for case in "${cases[@]}"; do
-		get $case $case
+		get "$case" "$case"
 	done
 	begin "${cases[@]}"
 	for case in "${cases[@]}"; do
-		renew $case
-		start $case
+		renew "$case"
+		start "$case"
 	done
 	reverse "$BODY/medium" "$DIR/new"
 	head -c 1048572 "$DIR/new" >"$DIR/shorter"
@@ -306,11 +306,11 @@ except OSError as error:
 	ends_right rest-time-moves "$DIR/new"
 	ends_right rest-size-moves "$DIR/shorter"
 	for case in "${cases[@]}"; do
-		assert_state $case resumed 0
+		assert_state "$case" resumed 0
 	done
 	# It would have been compared, had it not been seen before.
 	for case in rest-time-moves rest-size-moves; do
-		server_log $case
+		server_log "$case"
 		assert_log '< REST *' 0
 	done
 }
@@ -329,7 +329,7 @@ except OSError as error:
 @test "without the server's time or size nothing is kept, and nothing resumed" {
 	local case cases=(rest-no-time rest-no-time-550 rest-junk-time rest-no-size)
 	for case in "${cases[@]}"; do
-		get $case $case
+		get "$case" "$case"
 	done
 	begin "${cases[@]}"
 	for case in "${cases[@]}"; do
@@ -337,9 +337,9 @@ except OSError as error:
 	done
 	start "${cases[@]}"
 	for case in "${cases[@]}"; do
-		ends_right $case
-		assert_state $case resumed 0
-		server_log $case
+		ends_right "$case"
+		assert_state "$case" resumed 0
+		server_log "$case"
 		assert_log '< REST *' 0
 	done
 }
@@ -349,7 +349,7 @@ except OSError as error:
 @test "a part is not trusted for another src, host, port or user" {
 	local name
 	for name in src host port user; do
-		get rest-good $name
+		get rest-good "$name"
 	done
 	begin src host port user
 	has_part src host port user
@@ -360,15 +360,15 @@ except OSError as error:
 	set_attr user user somebody
 	start src host port user
 	for name in src host port user; do
-		ends_right $name
-		assert_state $name resumed 0
+		ends_right "$name"
+		assert_state "$name" resumed 0
 	done
 }
 
 @test "a part without a record, or with a wrong one, is not trusted" {
 	local name names=(none short long format durable copied)
 	for name in "${names[@]}"; do
-		get rest-good $name
+		get rest-good "$name"
 	done
 	begin "${names[@]}"
 	python3 - "$SPACE" <<-'END'
@@ -392,15 +392,15 @@ except OSError as error:
 	# The server's file is larger than what it claims is durable.
 	start "${names[@]}"
 	for name in "${names[@]}"; do
-		ends_right $name
-		assert_state $name resumed 0
+		ends_right "$name"
+		assert_state "$name" resumed 0
 	done
 }
 
 @test "a part of somebody else, or with two names, or a link is not trusted, and what it leads to not touched" {
 	local name
 	for name in owner linked link directory; do
-		get rest-good $name
+		get rest-good "$name"
 	done
 	begin owner linked link directory
 	chown 1000 "$SPACE/.owner.kftp-part"
@@ -443,7 +443,7 @@ except OSError as error:
 @test "a part that is removed, renamed or cut between runs or in one does no harm" {
 	local name
 	for name in removed renamed cut longer; do
-		get rest-good $name
+		get rest-good "$name"
 	done
 	begin removed renamed cut longer
 	rm "$SPACE/.removed.kftp-part"
@@ -452,7 +452,7 @@ except OSError as error:
 	printf '%70000s' x >>"$SPACE/.longer.kftp-part"
 	start removed renamed cut longer
 	for name in removed renamed cut longer; do
-		ends_right $name
+		ends_right "$name"
 	done
 	assert_state removed resumed 0
 	assert_state renamed resumed 0
@@ -548,21 +548,21 @@ put_right() { # job
 	assert_log '< APPE few'
 	assert_log '< STOR *' 0
 	for case in store-early-426 store-early-hang-up store-early-reset store-without-rest; do
-		put $case $case
-		spoil $case 1
-		start $case
+		put "$case" "$case"
+		spoil "$case" 1
+		start "$case"
 	done
 	for case in store-early-426 store-early-hang-up store-early-reset store-without-rest; do
-		wait_end $case
-		assert_state $case status failed
-		start $case
+		wait_end "$case"
+		assert_state "$case" status failed
+		start "$case"
 	done
 	for case in store-early-426 store-early-hang-up store-early-reset store-without-rest; do
-		put_right $case
+		put_right "$case"
 	done
 	for case in store-early-426 store-early-hang-up store-early-reset; do
-		assert_state $case resumed 700000
-		server_log $case
+		assert_state "$case" resumed 700000
+		server_log "$case"
 		assert_log '< REST 700000' 1
 		assert_log "data taken: 348579"
 	done

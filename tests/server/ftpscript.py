@@ -801,6 +801,10 @@ for code in (501, 502, 504, 550, 554):
 for code in (450, 501, 550, 551, 554):
     CASES[f"rest-then-{code}"] = {**RESUMABLE, "RETR": [when_offset([f"{code} cannot begin there"], SERVED)]}
 
+CASES["gated-large"] = {**RESUMABLE, "RETR": ["150 coming", connect, serve(1 << 20), gate,
+                                              serve(begin=lambda offset: offset + (1 << 20)), finish, "226 all sent"]}
+CASES["gated-226-large"] = {**RESUMABLE, "RETR": [*SERVED[:-1], gate, "226 all sent"]}
+
 # What is put there.
 STORING = {
     "SIZE": [tell_store_size()],
@@ -853,11 +857,11 @@ for code in (450, 452, 532, 550, 552, 553):
     CASES[f"store-{code}"] = {**STORING, "STOR": [f"{code} no"], "APPE": [f"{code} no"]}
 
 # Times that are good, and some that are none.
-for name, when in {"fraction": "20010203040506.789", "leap": "20161231235960", "y2k-bug": "19100010203040506",
-                   "month-13": "20011303040506", "60-digits": "2" * 60, "short": "2001020304050", "letters": "2001020304050x",
+for case, when in {"fraction": "20010203040506.789", "leap": "20161231235960", "y2k-bug": "19100010203040506",
+                   "month-13": "20011303040506", "60-digits": "2" * 60, "year-0": "00000101000000", "short": "2001020304050", "letters": "2001020304050x",
                    "empty": "", "dot": "20010203040506.", "sign": "-2001020304050", "old": "19700101000000",
                    "spaces": " 20010203040506", "two": "20010203040506 20010203040506"}.items():
-    CASES[f"time-{name}"] = {"MDTM": [f"213 {when}"]}
+    CASES[f"time-{case}"] = {"MDTM": [f"213 {when}"]}
 CASES["time-550"] = {"MDTM": ["550 no"]}
 CASES["time-plain"] = {"MDTM": ["213 20010203040506"]}
 CASES["time-421"] = {"MDTM": ["421 going down"]}
