@@ -30,16 +30,23 @@ repeat() { # text times
 @test "a new job has exactly the documented attributes, each with its mode" {
 	run -0 stat -c '%A %U %n' "$CONFIG"/a/*
 	assert_output - <<-END
+		-rw------- root $CONFIG/a/cache
 		--w------- root $CONFIG/a/cancel
 		-rw------- root $CONFIG/a/deadline_sec
 		-rw------- root $CONFIG/a/direction
 		-rw------- root $CONFIG/a/dst
 		-rw------- root $CONFIG/a/host
 		-rw------- root $CONFIG/a/max_size
+		-rw------- root $CONFIG/a/mtime
 		--w------- root $CONFIG/a/pass
 		-rw------- root $CONFIG/a/port
 		-rw------- root $CONFIG/a/port_max
 		-rw------- root $CONFIG/a/port_min
+		-rw------- root $CONFIG/a/rate_limit
+		-rw------- root $CONFIG/a/resume
+		-rw------- root $CONFIG/a/retries
+		-rw------- root $CONFIG/a/retry_delay_sec
+		-rw------- root $CONFIG/a/sha256
 		-rw------- root $CONFIG/a/src
 		--w------- root $CONFIG/a/start
 		-rw------- root $CONFIG/a/timeout_sec
@@ -50,7 +57,7 @@ repeat() { # text times
 @test "a new job has the documented defaults" {
 	local pair
 	for pair in host= port=21 user=anonymous src= dst= direction=get timeout_sec=60 deadline_sec=0 \
-		port_min=0 port_max=0 max_size=0; do
+		port_min=0 port_max=0 max_size=0 cache=auto resume=0 retries=0 retry_delay_sec=5 sha256= mtime=1 rate_limit=0; do
 		assert_attr a "${pair%%=*}" "${pair#*=}"
 	done
 }
@@ -110,7 +117,7 @@ repeat() { # text times
 @test "CR, LF and NUL beside a number or a word are EINVAL" {
 	local file byte
 	for file in port=3231 timeout_sec=35 deadline_sec=35 port_min=35 port_max=35 max_size=35 direction=676574 start=31 \
-		cancel=31; do
+		cancel=31 cache=6b656570 resume=31 retries=35 retry_delay_sec=35 mtime=31 rate_limit=35 sha256=636f6d70757465; do
 		for byte in 0d 00; do
 			ask write "$CONFIG/a/${file%%=*}" "${file#*=}${byte}"
 			[[ $REPLY == EINVAL ]] || fail "${file%%=*}: byte $byte after it got $REPLY"
@@ -235,6 +242,45 @@ repeat() { # text times
 	refuses EINVAL a max_size '' 1k 1.5 none ' 1' 0x1 +1
 }
 
+@test "cache takes auto, keep and bypass, and nothing else" {
+	takes a cache keep bypass auto
+	refuses EINVAL a cache '' KEEP direct 'keep ' ' keep' kee keepx 0 1
+}
+
+@test "resume and mtime take 0 and 1, and nothing else" {
+	local file
+	for file in resume mtime; do
+		takes a $file 1 0
+		refuses ERANGE a $file 2 -1 18446744073709551617
+		refuses EINVAL a $file '' yes on true ' 1' '1 ' 0x1 +1
+	done
+}
+
+@test "retries takes 0 to 1000, and retry_delay_sec 0 to 86400, and nothing else" {
+	takes a retries 1 1000 0
+	refuses ERANGE a retries 1001 -1 18446744073709551616
+	refuses EINVAL a retries '' 1x ' 1' 1.5 always 0x1
+	takes a retry_delay_sec 1 86400 0
+	refuses ERANGE a retry_delay_sec 86401 -1 18446744073709551616
+	refuses EINVAL a retry_delay_sec '' 1s ' 1' 1.5 0x1
+}
+
+@test "rate_limit takes 0 to 2^63-1 and nothing else" {
+	takes a rate_limit 1 0 4294967296 9223372036854775807
+	refuses ERANGE a rate_limit 9223372036854775808 18446744073709551616 -1
+	refuses EINVAL a rate_limit '' 1k 1.5 none ' 1' 0x1 +1
+}
+
+@test "sha256 takes nothing, 64 hex digits or the word compute, and nothing else" {
+	local digits
+	repeat 0123456789abcdef 4
+	digits=$REPLY
+	takes a sha256 "$digits" "${digits^^}" compute '' "${digits/a/A}"
+	set_attr a sha256 compute
+	refuses EINVAL a sha256 "${digits%?}" "${digits}0" "${digits%?}g" " ${digits%?}" "${digits%?} " "0x${digits%??}" \
+		Compute computed compute\  comput "${digits%?}"$'\xff' "$digits$digits"
+}
+
 @test "start and cancel take 1 and nothing else" {
 	local file
 	for file in start cancel; do
@@ -254,7 +300,8 @@ repeat() { # text times
 @test "every attribute is EBUSY while the job runs, and free again when it has ended" {
 	local pair
 	local values=(host=192.0.2.9 port=22 user=bob pass=x src=y dst=/tmp/y direction=put timeout_sec=1 deadline_sec=1
-		port_min=1 port_max=2 max_size=1)
+		port_min=1 port_max=2 max_size=1 cache=keep resume=1 retries=1 retry_delay_sec=1 sha256=compute mtime=0
+		rate_limit=1)
 	hold b
 	for pair in "${values[@]}"; do
 		try "$CONFIG/b/${pair%%=*}" "${pair#*=}"
@@ -277,7 +324,8 @@ repeat() { # text times
 	start c
 	assert_state c status queued
 	for pair in host=192.0.2.9 port=22 user=bob pass=x src=y dst=/tmp/y direction=put timeout_sec=1 deadline_sec=1 \
-		port_min=1 port_max=2 max_size=1 start=1; do
+		port_min=1 port_max=2 max_size=1 cache=keep resume=1 retries=1 retry_delay_sec=1 sha256=compute mtime=0 \
+		rate_limit=1 start=1; do
 		try "$CONFIG/c/${pair%%=*}" "${pair#*=}"
 		[[ $REPLY == EBUSY ]] || fail "$pair got $REPLY"
 	done

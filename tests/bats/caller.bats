@@ -17,16 +17,6 @@ teardown() {
 	rm -rf "$OPEN"
 }
 
-# Starts a job as somebody else, through a descriptor that root has opened.
-start_as() { # job setpriv-option...
-	local job=$1
-	shift
-	setpriv "$@" bash -c 'printf "1\n" >&9' 9>"$CONFIG/$job/start"
-}
-
-# As user 1000, who may start jobs but has no right to anybody's files.
-LIMITED=(--reuid 1000 --regid 1000 --clear-groups --inh-caps +sys_admin --ambient-caps +sys_admin)
-
 @test "without CAP_SYS_ADMIN no job can be made" {
 	run setpriv --inh-caps -sys_admin --bounding-set -sys_admin mkdir "$CONFIG/a"
 	assert_failure
@@ -38,13 +28,14 @@ LIMITED=(--reuid 1000 --regid 1000 --clear-groups --inh-caps +sys_admin --ambien
 	local pair
 	job a
 	printf '%s\n' host=192.0.2.9 port=22 user=bob pass=x src=y dst=/tmp/y direction=put timeout_sec=1 deadline_sec=1 \
-		port_min=1 port_max=2 max_size=1 start=1 cancel=1 >"$DIR/pairs"
+		port_min=1 port_max=2 max_size=1 cache=keep resume=1 retries=1 retry_delay_sec=1 sha256=compute mtime=0 \
+		rate_limit=1 start=1 cancel=1 >"$DIR/pairs"
 	# shellcheck disable=SC2016
 	run setpriv --inh-caps -sys_admin --bounding-set -sys_admin bash -c '
 		while IFS== read -r file value; do
 			printf "%s\n" "$value" >"$0/$file"
 		done <"$1" 2>&1' "$CONFIG/a" "$DIR/pairs"
-	assert_equal "${#lines[@]}" 14
+	assert_equal "${#lines[@]}" 21
 	for pair in "${lines[@]}"; do
 		[[ $pair == *"Operation not permitted" ]] || fail "$pair"
 	done

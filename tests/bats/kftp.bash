@@ -30,7 +30,7 @@ declare -gA ERRNO_OF=(
 	["No data available"]=ENODATA ["Operation not supported"]=EOPNOTSUPP ["Address already in use"]=EADDRINUSE
 	["Cannot allocate memory"]=ENOMEM ["Input/output error"]=EIO ["Stale file handle"]=ESTALE
 	["Invalid cross-device link"]=EXDEV ["Network is unreachable"]=ENETUNREACH ["Text file busy"]=ETXTBSY
-	["No such device or address"]=ENXIO ["No space left on device"]=ENOSPC
+	["No such device or address"]=ENXIO ["No space left on device"]=ENOSPC ["Disk quota exceeded"]=EDQUOT
 )
 
 # What the scripted server sends, unless its case says otherwise.
@@ -148,6 +148,16 @@ release() { # name
 	: >"$KFTP_DIR/script/go/$1"
 }
 
+# Has a case of the scripted server do badly as many times, and then well.
+spoil() { # user times
+	printf '%s' "$2" >"$KFTP_DIR/script/go/spoil-$1"
+}
+
+# From now on the server's file is another.
+renew() { # user
+	: >"$KFTP_DIR/script/go/new-$1"
+}
+
 port_of() { # case
 	read -r REPLY <"$KFTP_DIR/script/port/$1"
 }
@@ -203,7 +213,7 @@ wait_state() { # job file values [seconds]
 
 describe() { # job
 	local file text=
-	for file in status phase bytes size error reply_code reply peer run elapsed_ms; do
+	for file in status phase bytes size resumed io attempts error reply_code reply peer run elapsed_ms; do
 		state "$1" "$file"
 		text+="$file=$REPLY "
 	done
@@ -237,6 +247,43 @@ expect_cancelled() { # job [seconds]
 assert_took() { # job least most
 	state "$1" elapsed_ms
 	((REPLY + 20 >= $2 && REPLY < $3)) || fail "$1 took $REPLY ms, not from $2 to $3: $(describe "$1")"
+}
+
+# How many TCP sockets this network namespace uses.
+sockets() {
+	whole /proc/net/sockstat
+	REPLY=${REPLY#*TCP: inuse }
+	REPLY=${REPLY%% *}
+	local four=$REPLY
+	whole /proc/net/sockstat6
+	REPLY=${REPLY#*TCP6: inuse }
+	REPLY=$((four + ${REPLY%%[!0-9]*}))
+}
+
+no_more_sockets() { # before
+	local until=$((SECONDS + 5))
+	sockets
+	while ((REPLY > $1)); do
+		((SECONDS <= until)) || fail "$REPLY sockets, and $1 before"
+		nap 0.2
+		sockets
+	done
+}
+
+# Starts a job as somebody else, through a descriptor that root has opened.
+start_as() { # job setpriv-option...
+	local job=$1
+	shift
+	setpriv "$@" bash -c 'printf "1\n" >&9' 9>"$CONFIG/$job/start"
+}
+
+# As user 1000, who may start jobs but has no right to anybody's files.
+# shellcheck disable=SC2034
+LIMITED=(--reuid 1000 --regid 1000 --clear-groups --inh-caps +sys_admin --ambient-caps +sys_admin)
+
+# Both have the same bytes.
+same() { # file file
+	cmp "$1" "$2" || fail "$1 and $2 differ"
 }
 
 # The temporary file of a destination.

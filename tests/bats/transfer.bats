@@ -160,7 +160,7 @@ fetch() { # name attribute=value...
 	expect_failed a EHOSTUNREACH 25
 }
 
-@test "the dialogue is USER, PASS, TYPE I, SIZE, PORT, RETR and QUIT, each once" {
+@test "the dialogue is USER, PASS, TYPE I, SIZE, MDTM, PORT, RETR and QUIT, each once" {
 	play plain a user=bob pass=uncle src=some/file
 	start a
 	expect_done a
@@ -176,6 +176,7 @@ fetch() { # name attribute=value...
 < PASS uncle
 < TYPE I
 < SIZE some/file
+< MDTM some/file
 < PORT
 < RETR some/file
 < QUIT

@@ -16,6 +16,9 @@ far, and DIR/log/NAME tells what came in and what went out, each line after the 
   1 third 192.0.2.2 41000 closed        and of one from another host's address
   1 end: the client closed              how the control connection ended
 
+DIR/body/NAME is what a src of NAME has, DIR/store/USER what USER has put there; a test may put something there
+itself. DIR/go/KIND-USER is how a test tells a case what to do now: see Session.told().
+
 A case is a table too: a command's verb, and the steps to take when it comes. A step is text to say (a
 line end is added), bytes to send as they are, or a function of the session.
 """
@@ -25,6 +28,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import random
 import select
 import socket
 import struct
@@ -34,6 +38,9 @@ import time
 
 PAYLOAD = b"kftp" * 1024
 EVIL = b"evil" * 1024
+# Files that are large enough to be resumed, and one of them to be written directly.
+BODIES = {name: random.Random(size).randbytes(size) for name, size in (("medium", (1 << 20) + 3),
+                                                                       ("large", (6 << 20) + 5))}
 CLONE_NEWNET = 0x40000000
 # Nothing that a test starts may outlive it: the longest patience of any step.
 PATIENCE = 60
@@ -74,6 +81,7 @@ class Session:
         self.number = number
         self.log = log
         self.argument = ""
+        self.offset = 0
         self.user = ""
         self.password = ""
         self.target = None
@@ -132,9 +140,14 @@ class Session:
                 return
             verb = "PORT"
         self.play(verb)
+        if verb in ("RETR", "STOR", "APPE"):
+            self.offset = 0
 
     def play(self, verb):
-        for step in self.case.get(verb, DEFAULT.get(verb, ["502 not here"])):
+        self.take_steps(self.case.get(verb, DEFAULT.get(verb, ["502 not here"])))
+
+    def take_steps(self, steps):
+        for step in steps:
             if callable(step):
                 step(self)
             elif isinstance(step, bytes):
@@ -156,6 +169,37 @@ class Session:
         for at in range(len(what)):
             self.control.sendall(what[at:at + 1])
             time.sleep(pace)
+
+    # What the test wants, and has
+
+    def told(self, kind):
+        """Has the test made the file DIR/go/KIND-USER?"""
+        return os.path.exists(self.told_path(kind))
+
+    def told_path(self, kind):
+        return os.path.join(self.server.options.dir, "go", f"{kind}-{self.user}")
+
+    def count_down(self, kind):
+        """As told(), as many times as the number in that file says."""
+        try:
+            with open(self.told_path(kind), encoding="ascii") as file:
+                left = int(file.read() or "1") - 1
+        except FileNotFoundError:
+            return False
+        if left:
+            with open(self.told_path(kind), "w", encoding="ascii") as file:
+                file.write(str(left))
+        else:
+            os.unlink(self.told_path(kind))
+        return True
+
+    def body(self):
+        """The file that the client names; another of the same size when told so."""
+        body = BODIES.get(os.path.basename(self.argument), PAYLOAD)
+        return body[::-1] if self.told("new") else body
+
+    def store(self):
+        return os.path.join(self.server.options.dir, "store", self.user)
 
     # The data connection
 
@@ -376,6 +420,85 @@ def second(session):
     with contextlib.suppress(OSError):
         sock.sendall(EVIL)
     session.note_data("second", fate(sock, 3))
+
+
+def spoilt(bad, good):
+    """The bad steps as many times as DIR/go/spoil-USER says, or the good ones."""
+    return lambda session: session.take_steps(bad if session.count_down("spoil") else good)
+
+
+def when_offset(steps, otherwise):
+    """The first steps for who asks for what comes after an offset."""
+    return lambda session: session.take_steps(steps if session.offset else otherwise)
+
+
+def begin_there(session):
+    session.offset = int(session.argument)
+    session.say("350 from there\r\n")
+
+
+def tell_size(session):
+    session.say(f"213 {len(session.body())}\r\n")
+
+
+def serve(most=None, begin=lambda offset: offset, change=lambda data: data):
+    """The file, from the offset on; or something else."""
+    def step(session):
+        session.data.settimeout(PATIENCE)
+        data = change(session.body()[begin(session.offset):])
+        send(data[:most])(session)
+    return step
+
+
+def serve_until(end):
+    return lambda session: serve(max(end - session.offset, 0))(session)
+
+
+def take(most=None, append=False, begin=lambda offset: offset):
+    """What the client sends goes into the store."""
+    def step(session):
+        session.data.settimeout(PATIENCE)
+        path = session.store()
+        count = 0
+        with open(path, "ab" if append else "r+b" if os.path.exists(path) else "wb", buffering=0) as file:
+            if not append:
+                file.truncate(begin(session.offset))
+                file.seek(begin(session.offset))
+            while most is None or count < most:
+                try:
+                    data = session.data.recv(min(65536, most - count if most else 65536))
+                except OSError as error:
+                    session.note(f"data not taken: {reason(error)}")
+                    break
+                if not data:
+                    break
+                file.write(data)
+                count += len(data)
+        session.note(f"data taken: {count}")
+    return step
+
+
+def tell_store_size(less=0):
+    def step(session):
+        try:
+            session.say(f"213 {os.path.getsize(session.store()) - less}\r\n")
+        except FileNotFoundError:
+            session.say("550 no such file\r\n")
+    return step
+
+
+def tell_store_time(session):
+    try:
+        when = time.gmtime(os.path.getmtime(session.store()))
+        session.say(time.strftime("213 %Y%m%d%H%M%S\r\n", when))
+    except FileNotFoundError:
+        session.say("550 no such file\r\n")
+
+
+def give_store(session):
+    with open(session.store(), "rb") as file:
+        file.seek(session.offset)
+        send(file.read())(session)
 
 
 # The table
@@ -606,6 +729,143 @@ CASES = {
 for code in (421, 425, 426, 434, 450, 451, 452, 501, 502, 530, 532, 550, 551, 552, 553, 554):
     CASES[f"retr-{code}"] = {"RETR": [f"{code} no"]}
 
+# For clients that go on where they ended.
+RESUMABLE = {
+    "SIZE": [tell_size],
+    "MDTM": ["213 20240102030405"],
+    "REST": [begin_there],
+    "RETR": ["150 coming", connect, serve(), finish, "226 all sent"],
+}
+SERVED = RESUMABLE["RETR"]
+MIDDLE = 700000
+
+
+def ended_early(*steps):
+    return {**RESUMABLE, "RETR": [spoilt(["150 coming", connect, serve_until(MIDDLE), pause(0.5), *steps],
+                                           SERVED)]}
+
+
+CASES.update({
+    "rest-good": RESUMABLE,
+    "rest-good-too": RESUMABLE,
+    # It takes REST, and sends all of it.
+    "rest-ignored": {**RESUMABLE, "RETR": ["150 coming", connect, serve(begin=lambda offset: 0), finish, "226 sent"]},
+    "rest-a-byte-before": {**RESUMABLE, "RETR": ["150 coming", connect, serve(begin=lambda offset: max(offset - 1, 0)),
+                                                 finish, "226 sent"]},
+    "rest-a-byte-after": {**RESUMABLE, "RETR": ["150 coming", connect,
+                                                serve(begin=lambda offset: offset + bool(offset)), finish, "226 sent"]},
+    "rest-wrong-bytes": {**RESUMABLE, "RETR": [when_offset(
+        ["150 coming", connect, serve(change=lambda data: data[:1000] + b"?" + data[1001:]), finish, "226 sent"],
+        SERVED)]},
+    "rest-zeros": {**RESUMABLE, "RETR": [when_offset(
+        ["150 coming", connect, serve(change=lambda data: bytes(len(data))), finish, "226 sent"], SERVED)]},
+    # What was there before is compared to its last byte.
+    "rest-wrong-last-byte": {**RESUMABLE, "RETR": [when_offset(
+        ["150 coming", connect, serve(change=lambda data: data[:65535] + bytes([data[65535] ^ 1]) + data[65536:]),
+         finish, "226 sent"], SERVED)]},
+    # Right where it is compared, and wrong after it: only a digest could tell.
+    "rest-wrong-after": {**RESUMABLE, "RETR": [when_offset(
+        ["150 coming", connect, serve(change=lambda data: data[:65536] + bytes(len(data) - 65536)), finish, "226 sent"],
+        SERVED)]},
+    "rest-fewer": {**RESUMABLE, "RETR": [when_offset(
+        ["150 coming", connect, serve(change=lambda data: data[:-1]), finish, "226 sent"], SERVED)]},
+    "rest-more": {**RESUMABLE, "RETR": [when_offset(
+        ["150 coming", connect, serve(change=lambda data: data + b"x"), finish, "226 sent"], SERVED)]},
+    "rest-nothing": {**RESUMABLE, "RETR": [when_offset(["150 coming", connect, finish, "226 sent"], SERVED)]},
+    "rest-421": {**RESUMABLE, "REST": ["421 going down"]},
+    "rest-time-moves": {**RESUMABLE, "MDTM": [lambda session: session.say(
+        f"213 2024010203040{6 if session.told('new') else 5}\r\n")]},
+    "rest-size-moves": {**RESUMABLE, "SIZE": [lambda session: session.say(
+        f"213 {len(session.body()) - 7 * session.told('new')}\r\n")],
+                        "RETR": ["150 coming", connect,
+                                 lambda session: serve(-7 if session.told("new") else None)(session), finish, "226 sent"]},
+    "rest-no-time": {**RESUMABLE, "MDTM": ["502 what?"]},
+    "rest-no-time-550": {**RESUMABLE, "MDTM": ["550 no"]},
+    "rest-junk-time": {**RESUMABLE, "MDTM": ["213 yesterday"]},
+    "rest-no-size": {**RESUMABLE, "SIZE": ["500 what?"]},
+
+    # Data that end in the middle, as often as the test says.
+    "early-426": ended_early("426 broken", finish),
+    "early-451": ended_early("451 disk error", finish),
+    "early-421": ended_early("421 going down", finish),
+    "early-reset": ended_early(break_data, stall),
+    "early-hang-up": ended_early(hang_up),
+    "early-stall": ended_early(stall),
+    "early-451-without-rest": {**ended_early("451 disk error", finish), "REST": ["502 what?"]},
+    "spoilt-login": {"PASS": [spoilt(["421 too many users", hang_up], ["230 in"])]},
+    "spoilt-greeting": {"GREETING": ["421 too many users", hang_up]},
+    "spoilt-450": {"RETR": [spoilt(["450 busy"], ["150 coming", connect, send(PAYLOAD), finish, "226 all sent"])]},
+})
+for code in (501, 502, 504, 550, 554):
+    CASES[f"rest-{code}"] = {**RESUMABLE, "REST": [f"{code} no"]}
+for code in (450, 501, 550, 551, 554):
+    CASES[f"rest-then-{code}"] = {**RESUMABLE, "RETR": [when_offset([f"{code} cannot begin there"], SERVED)]}
+
+CASES["gated-large"] = {**RESUMABLE, "RETR": ["150 coming", connect, serve(1 << 20), gate,
+                                              serve(begin=lambda offset: offset + (1 << 20)), finish, "226 all sent"]}
+CASES["gated-226-large"] = {**RESUMABLE, "RETR": [*SERVED[:-1], gate, "226 all sent"]}
+
+# What is put there.
+STORING = {
+    "SIZE": [tell_store_size()],
+    "MDTM": [tell_store_time],
+    "REST": [begin_there],
+    "STOR": ["150 go on", connect, take(), finish, "226 got it"],
+    "APPE": ["150 go on", connect, take(append=True), finish, "226 got it"],
+    "RETR": ["150 coming", connect, give_store, finish, "226 all sent"],
+}
+
+
+def taken_early(*steps):
+    return {**STORING,
+            "STOR": [spoilt(["150 go on", connect, take(MIDDLE), *steps], STORING["STOR"])],
+            "APPE": [spoilt(["150 go on", connect, take(MIDDLE, append=True), *steps], STORING["APPE"])]}
+
+
+CASES.update({
+    "store": STORING,
+    "store-552-then-reset": {**STORING, "STOR": ["150 go on", connect, take(MIDDLE), "552 quota", break_data, stall]},
+    "store-reset-then-552": {**STORING, "STOR": ["150 go on", connect, take(MIDDLE), break_data, pause(0.3),
+                                                 "552 quota"]},
+    "store-reset": {**STORING, "STOR": ["150 go on", connect, take(MIDDLE), break_data, stall]},
+    "store-closed-in-middle": {**STORING, "STOR": ["150 go on", connect, take(MIDDLE), finish, "226 got it"]},
+    "store-zero-window": {**STORING, "STOR": ["150 go on", connect, stall]},
+    "store-226-early": {**STORING, "STOR": ["150 go on", connect, take(MIDDLE), "226 got it", take(), finish]},
+    "store-never-226": {**STORING, "STOR": ["150 go on", connect, take(), finish, stall]},
+    "store-size-less": {**STORING, "SIZE": [tell_store_size(1)]},
+    "store-size-more": {**STORING, "SIZE": [tell_store_size(-1)]},
+    "store-no-size": {**STORING, "SIZE": ["502 what?"]},
+    "store-451-after": {**STORING, "STOR": ["150 go on", connect, take(), finish, "451 disk error"]},
+    "store-hold": {**STORING, "STOR": ["150 go on", connect, take(MIDDLE), stall],
+                   "APPE": ["150 go on", connect, take(MIDDLE, append=True), stall]},
+    "store-hold-accept": {**STORING, "STOR": ["150 go on", stall]},
+    "store-early-426": taken_early("426 broken", break_data),
+    "store-early-hang-up": taken_early(hang_up),
+    "store-early-reset": taken_early(break_data, reset),
+    # All is there, and the client does not learn it.
+    "store-226-lost": {**STORING, "STOR": [spoilt(["150 go on", connect, take(), reset], STORING["STOR"])],
+                       "APPE": [spoilt(["150 go on", connect, take(append=True), reset], STORING["APPE"])]},
+    "store-lost-without-size": {**taken_early(hang_up), "SIZE": ["502 what?"]},
+    "store-without-rest": {**taken_early("426 broken", break_data), "REST": ["502 what?"]},
+    "store-rest-ignored": {**taken_early("426 broken", break_data)},
+    "store-spoilt-login": {**STORING, "PASS": [spoilt(["421 too many users", hang_up], ["230 in"])]},
+    "store-spoilt-450": {**STORING, "STOR": [spoilt(["450 busy"], STORING["STOR"])]},
+})
+CASES["store-rest-ignored"]["STOR"] = [spoilt(["150 go on", connect, take(MIDDLE), "426 broken", break_data], [
+    "150 go on", connect, take(begin=lambda offset: 0), finish, "226 got it"])]
+for code in (450, 452, 532, 550, 552, 553):
+    CASES[f"store-{code}"] = {**STORING, "STOR": [f"{code} no"], "APPE": [f"{code} no"]}
+
+# Times that are good, and some that are none.
+for case, when in {"fraction": "20010203040506.789", "leap": "20161231235960", "y2k-bug": "19100010203040506",
+                   "month-13": "20011303040506", "60-digits": "2" * 60, "year-0": "00000101000000", "short": "2001020304050", "letters": "2001020304050x",
+                   "empty": "", "dot": "20010203040506.", "sign": "-2001020304050", "old": "19700101000000",
+                   "spaces": " 20010203040506", "two": "20010203040506 20010203040506"}.items():
+    CASES[f"time-{case}"] = {"MDTM": [f"213 {when}"]}
+CASES["time-550"] = {"MDTM": ["550 no"]}
+CASES["time-plain"] = {"MDTM": ["213 20010203040506"]}
+CASES["time-421"] = {"MDTM": ["421 going down"]}
+
 # Held until the client goes: for cancelling in a known phase. "hold-*" are not judged by how they end.
 CASES.update({
     "hold-login": {"PASS": [stall]},
@@ -636,8 +896,11 @@ class Server:
     def listen(self):
         # Whoever waits for the directory finds it whole.
         new = self.options.dir + ".new"
-        for part in ("port", "count", "log", "go"):
+        for part in ("port", "count", "log", "go", "body", "store"):
             os.makedirs(os.path.join(new, part))
+        for name, body in BODIES.items():
+            with open(os.path.join(new, "body", name), "wb") as file:
+                file.write(body)
         for port, name in enumerate(CASES, self.options.base):
             sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

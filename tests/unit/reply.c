@@ -297,6 +297,98 @@ static void sizes(void **state)
 	}
 }
 
+static void times(void **state)
+{
+	static const struct {
+		const char *bytes;
+		s64 seconds;
+		u32 nanoseconds;
+	} good[] = {
+		{ "213 19700101000000\r\n", 0, 0 },
+		{ "213 20010203040506\r\n", 981173106, 0 },
+		{ "213 20010203040506.7\r\n", 981173106, 700000000 },
+		{ "213 20010203040506.789\r\n", 981173106, 789000000 },
+		{ "213 20010203040506.007\r\n", 981173106, 7000000 },
+		{ "213 20010203040506.123456789\r\n", 981173106, 123456789 },
+		/* finer than anybody keeps */
+		{ "213 20010203040506.1234567899999999\r\n", 981173106,
+		  123456789 },
+		{ "213 20240229235959\r\n", 1709251199, 0 },
+		/* a leap second is the next minute's first */
+		{ "213 20161231235960\r\n", 1483228800, 0 },
+		{ "213 19691231235959\r\n", -1, 0 },
+		{ "213 20380119031408\r\n", 2147483648, 0 },
+		{ "213 99991231235959\r\n", 253402300799, 0 },
+	};
+	static const char *const bad[] = {
+		"213\r\n", "213 \r\n", "213 2001\r\n",
+		"213 2001020304050\r\n", "213 200102030405060\r\n",
+		"213 20010203040506.\r\n", "213 20010203040506,7\r\n",
+		"213 20010203040506.7.8\r\n", "213 20010203040506.x\r\n",
+		"213  20010203040506\r\n", "213 20010203040506 \r\n",
+		"213 2001020304050x\r\n", "213 x0010203040506\r\n",
+		"213 -2001020304050\r\n", "213 +2001020304050\r\n",
+		/* as servers of the year 2000 wrote it */
+		"213 19100010203040506\r\n",
+		"213 20010003040506\r\n", "213 20011303040506\r\n",
+		"213 20010200040506\r\n", "213 20010232040506\r\n",
+		"213 20010203240506\r\n", "213 20010203046006\r\n",
+		"213 20010203040561\r\n",
+		"213 222222222222222222222222222222222222222222222222222222222"
+		"222\r\n",
+		"213 20010203040506.0000000000000000000000000\r\n",
+		"213-20010203040506\r\n213 20010203040506\r\n",
+		"213 20010203040506\t\r\n", "213 yesterday\r\n",
+	};
+	char text[KFTP_REPLY_TIME];
+	u32 nanoseconds;
+	s64 seconds;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		struct kftp_reply reply = reply_of(good[i].bytes);
+
+		memset(text, 'x', sizeof(text));
+		if (!kftp_reply_time(&reply, text, &seconds, &nanoseconds) ||
+		    seconds != good[i].seconds ||
+		    nanoseconds != good[i].nanoseconds)
+			fail_msg("%s: %lld.%09u", good[i].bytes,
+				 (long long)seconds, nanoseconds);
+		assert_int_equal(strlen(text), reply.text_len);
+		assert_memory_equal(text, reply.text, reply.text_len);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct kftp_reply reply = reply_of(bad[i]);
+
+		if (kftp_reply_time(&reply, text, &seconds, &nanoseconds))
+			fail_msg("%s", bad[i]);
+	}
+}
+
+/* The text is copied as it is, so two of different length are not the same */
+static void the_longest_time_fits(void **state)
+{
+	char bytes[64], text[KFTP_REPLY_TIME];
+	u32 nanoseconds;
+	s64 seconds;
+	int digits;
+
+	(void)state;
+	for (digits = 1; digits < 30; digits++) {
+		struct kftp_reply reply;
+		bool taken;
+
+		snprintf(bytes, sizeof(bytes), "213 20010203040506.%0*d\r\n",
+			 digits, 0);
+		reply = reply_of(bytes);
+		taken = kftp_reply_time(&reply, text, &seconds, &nanoseconds);
+		assert_int_equal(taken, 15 + digits < KFTP_REPLY_TIME);
+		if (taken)
+			assert_int_equal(strlen(text), 15 + digits);
+	}
+}
+
 static void announced_sizes(void **state)
 {
 	static const struct { const char *bytes; s64 size; } sizes[] = {
@@ -417,6 +509,8 @@ int main(void)
 		cmocka_unit_test(a_reply_under_way_may_be_what_is_hoped_for),
 		cmocka_unit_test(codes_mean_errnos),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(times),
+		cmocka_unit_test(the_longest_time_fits),
 		cmocka_unit_test(announced_sizes),
 		cmocka_unit_test(secrets_are_masked),
 		cmocka_unit_test(secrets_at_the_edges_are_masked),

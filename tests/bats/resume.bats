@@ -1,0 +1,624 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# A get or a put that ended in the middle goes on where it ended, or begins again: the file is right in the end,
+# whatever the server does and whatever became of the machine meanwhile.
+
+# Each test is a subshell, and meant to be.
+# shellcheck disable=SC2030,SC2031
+
+load kftp
+
+SPACE=/scratch/kftp-resume
+BODY=$KFTP_DIR/script/body
+
+setup() {
+	mkdir -p "$SPACE" "$DIR/mount"
+}
+
+teardown() {
+	[[ -d $CONFIG ]] || insmod "$KFTP_MODULE"
+	clean_up
+	unmount_all
+	rm -rf "$SPACE" "$KFTP_DIR"/script/go/* "$KFTP_DIR"/script/store/*
+}
+
+# A resumable get of a case of the scripted server.
+get() { # case name attribute=value...
+	play "$1" "$2" resume=1 src=medium "dst=$SPACE/$2" "${@:3}"
+}
+
+# Fetches some of it, more than is compared later, and stops.
+begin() { # job...
+	local job
+	for job; do
+		set_attr "$job" rate_limit 2000000
+		printf 'old\n' >"$SPACE/$job"
+		start "$job"
+	done
+	for job; do
+		wait_state "$job" bytes '[2-9][0-9]{5}|[0-9]{7}'
+		cancel "$job"
+	done
+	for job; do
+		expect_cancelled "$job"
+		set_attr "$job" rate_limit 0
+		assert_content "$SPACE/$job" $'old\n'
+	done
+}
+
+has_part() { # job...
+	local job
+	for job; do
+		part_of "$SPACE/$job"
+		[[ -s $REPLY ]] || fail "no $REPLY: $(describe "$job")"
+	done
+}
+
+# What a run has resumed: something, and not all of it.
+assert_resumed() { # job
+	state "$1" resumed
+	((REPLY >= 65536)) || fail "$1 has not resumed: $(describe "$1")"
+	((REPLY % 4096 == 0)) || fail "$1 has resumed from $REPLY"
+}
+
+# Ends well, with the server's file.
+ends_right() { # job [file]
+	local job=$1
+	expect_done "$job" 60
+	same "${2-$BODY/medium}" "$SPACE/$job"
+	assert_no_part "$SPACE/$job"
+}
+
+reverse() { # file to
+	python3 -c 'import sys; open(sys.argv[2], "wb").write(open(sys.argv[1], "rb").read()[::-1])' "$1" "$2"
+}
+
+@test "a cancelled get goes on where it ended, and asks for no more than 64 KiB again" {
+	local had resumed
+	get rest-good a
+	begin a
+	state a bytes
+	had=$REPLY
+	has_part a
+	assert_mode "$SPACE/.a.kftp-part" 600
+	start a
+	ends_right a
+	assert_resumed a
+	state a resumed
+	resumed=$REPLY
+	((resumed <= had && resumed + 65536 + 4096 > had)) || fail "$resumed of $had bytes resumed"
+	assert_state a bytes 1048579
+	assert_state a size 1048579
+	assert_state a attempts 1
+	server_log rest-good
+	assert_log "< REST $resumed"
+	assert_log '< REST *' 1
+	assert_log '< RETR *' 2
+	# Nothing of it is on the file that came of it.
+	run getfattr_of "$SPACE/a"
+	assert_output 'no data'
+	assert_mode "$SPACE/a" 644
+}
+
+getfattr_of() { # file
+	python3 -c '
+import os, sys
+try:
+    print(os.getxattr(sys.argv[1], "trusted.kftp").hex())
+except OSError as error:
+    print("no data" if error.errno == 61 else error)' "$1"
+}
+
+@test "a cancelled get of a large file goes on by direct I/O, and one without resume begins again" {
+	get rest-good a src=large
+	get rest-good b src=large resume=0
+	begin a b
+	has_part a
+	assert_no_part "$SPACE/b"
+	start a b
+	ends_right a "$BODY/large"
+	ends_right b "$BODY/large"
+	assert_resumed a
+	assert_state a io direct
+	assert_state b resumed 0
+}
+
+@test "a get from vsftpd and from pyftpdlib is resumed" {
+	local job
+	job a resume=1 src=pub/big "dst=$SPACE/a"
+	job b resume=1 src=pub/big "dst=$SPACE/b" "port=$PYFTP_PORT" "host=$SERVER6"
+	begin a b
+	start a b
+	for job in a b; do
+		ends_right $job "$FTP_ROOT/pub/big"
+		assert_resumed $job
+	done
+}
+
+@test "a get is cancelled and resumed again and again" {
+	local before=0
+	get rest-good a
+	for _ in 1 2 3; do
+		begin a
+		state a resumed
+		((REPLY >= before)) || fail "resumed $REPLY after $before"
+		before=$REPLY
+		rm "$SPACE/a"
+		set_attr a rate_limit 2000000
+	done
+	set_attr a rate_limit 0
+	start a
+	ends_right a
+	assert_resumed a
+}
+
+@test "a removed job leaves its part, and one of another name goes on with it" {
+	local part
+	get rest-good a
+	set_attr a rate_limit 2000000
+	start a
+	wait_state a bytes '[2-9][0-9]{5}'
+	rmdir "$CONFIG/a"
+	part_of "$SPACE/a"
+	part=$REPLY
+	[[ -s $part ]]
+	get rest-good b user=a "dst=$SPACE/a"
+	for _ in {1..50}; do
+		try "$CONFIG/b/start" 1
+		[[ $REPLY == EBUSY ]] || break
+		nap 0.05
+	done
+	assert_equal "$REPLY" 0
+	expect_done b
+	assert_resumed b
+	same "$BODY/medium" "$SPACE/a"
+	[[ ! -e $part ]]
+}
+
+@test "a part outlives the module, and an unmount" {
+	truncate -s 32M "$SPACE/image"
+	mkfs.ext4 -q "$SPACE/image"
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	get rest-good a
+	begin a
+	get rest-good b "dst=$DIR/mount/b" rate_limit=2000000
+	start b
+	wait_state b bytes '[2-9][0-9]{5}'
+	cancel b
+	expect_cancelled b
+	umount "$DIR/mount"
+	rmdir "$CONFIG/a" "$CONFIG/b"
+	rmmod kftp
+	insmod "$KFTP_MODULE"
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	get rest-good a
+	get rest-good b "dst=$DIR/mount/b"
+	start a b
+	ends_right a
+	assert_resumed a
+	expect_done b
+	assert_resumed b
+	same "$BODY/medium" "$DIR/mount/b"
+	umount "$DIR/mount"
+}
+
+@test "a get that failed in the middle keeps its part, by whatever it failed" {
+	local case
+	for case in early-426 early-451 early-421 early-reset early-hang-up early-stall; do
+		get "$case" "$case" timeout_sec=2
+		spoil "$case" 1
+		start "$case"
+	done
+	for case in early-426 early-451 early-421 early-reset early-hang-up early-stall; do
+		wait_end "$case"
+		assert_state "$case" status failed
+		has_part "$case"
+	done
+	for case in early-426 early-451 early-421 early-reset early-hang-up early-stall; do
+		start "$case"
+	done
+	for case in early-426 early-451 early-421 early-reset early-hang-up early-stall; do
+		ends_right "$case"
+		assert_resumed "$case"
+	done
+}
+
+@test "a part of no more than is compared is not kept" {
+	get early-451 a src=small rate_limit=30000
+	set_attr a src medium
+	start a
+	wait_state a bytes '[1-9][0-9]+'
+	cancel a
+	expect_cancelled a
+	assert_no_part "$SPACE/a"
+	set_attr a rate_limit 0
+	start a
+	ends_right a
+	assert_state a resumed 0
+}
+
+# What servers do to REST
+
+@test "a server that takes REST and sends something else never makes a wrong file" {
+	local case cases=(rest-ignored rest-a-byte-before rest-a-byte-after rest-wrong-bytes rest-zeros
+		rest-wrong-last-byte rest-fewer rest-more rest-nothing)
+	printf '20\n' >"$MAX_ACTIVE"
+	for case in "${cases[@]}"; do
+		get "$case" "$case"
+	done
+	begin "${cases[@]}"
+	start "${cases[@]}"
+	for case in "${cases[@]}"; do
+		ends_right "$case"
+		# It began again, and that was one attempt.
+		assert_state "$case" resumed 0
+		assert_state "$case" attempts 1
+		server_log "$case"
+		assert_log '< REST *' 1
+		assert_log '< RETR *' 3
+	done
+}
+
+@test "a server that refuses REST, or RETR after it, sends all of it" {
+	local case cases=(rest-501 rest-502 rest-504 rest-550 rest-554 rest-then-501 rest-then-551 rest-then-554)
+	printf '20\n' >"$MAX_ACTIVE"
+	for case in "${cases[@]}"; do
+		get "$case" "$case"
+	done
+	begin "${cases[@]}"
+	start "${cases[@]}"
+	for case in "${cases[@]}"; do
+		ends_right "$case"
+		assert_state "$case" resumed 0
+		assert_state "$case" attempts 1
+	done
+}
+
+@test "421 to REST and 450 or 550 to RETR after it fail, and what was there is kept" {
+	local case
+	for case in rest-421 rest-then-450 rest-then-550; do
+		get "$case" "$case"
+	done
+	begin rest-421 rest-then-450 rest-then-550
+	start rest-421 rest-then-450 rest-then-550
+	expect_failed rest-421 EAGAIN
+	expect_failed rest-then-450 EAGAIN
+	expect_failed rest-then-550 ENOENT
+	for case in rest-421 rest-then-450 rest-then-550; do
+		assert_content "$SPACE/$case" $'old\n'
+	done
+	has_part rest-421 rest-then-450
+}
+
+@test "a file that changed is fetched from its beginning" {
+	local case cases=(rest-good rest-time-moves rest-size-moves)
+	for case in "${cases[@]}"; do
+		get "$case" "$case"
+	done
+	begin "${cases[@]}"
+	for case in "${cases[@]}"; do
+		renew "$case"
+		start "$case"
+	done
+	reverse "$BODY/medium" "$DIR/new"
+	head -c 1048572 "$DIR/new" >"$DIR/shorter"
+	ends_right rest-good "$DIR/new"
+	ends_right rest-time-moves "$DIR/new"
+	ends_right rest-size-moves "$DIR/shorter"
+	for case in "${cases[@]}"; do
+		assert_state "$case" resumed 0
+	done
+	# It would have been compared, had it not been seen before.
+	for case in rest-time-moves rest-size-moves; do
+		server_log "$case"
+		assert_log '< REST *' 0
+	done
+}
+
+@test "a file whose change only a digest can tell is right with a digest" {
+	local digest
+	digest=$(sha256sum "$BODY/medium")
+	get rest-wrong-after a "sha256=${digest%% *}"
+	begin a
+	start a
+	ends_right a
+	assert_state a sha256 "${digest%% *}"
+	assert_state a resumed 0
+}
+
+@test "without the server's time or size nothing is kept, and nothing resumed" {
+	local case cases=(rest-no-time rest-no-time-550 rest-junk-time rest-no-size)
+	for case in "${cases[@]}"; do
+		get "$case" "$case"
+	done
+	begin "${cases[@]}"
+	for case in "${cases[@]}"; do
+		assert_no_part "$SPACE/$case"
+	done
+	start "${cases[@]}"
+	for case in "${cases[@]}"; do
+		ends_right "$case"
+		assert_state "$case" resumed 0
+		server_log "$case"
+		assert_log '< REST *' 0
+	done
+}
+
+# Which parts are trusted
+
+@test "a part is not trusted for another src, host, port or user" {
+	local name
+	for name in src host port user; do
+		get rest-good "$name"
+	done
+	begin src host port user
+	has_part src host port user
+	set_attr src src ./medium
+	set_attr host host "$SERVER6"
+	port_of rest-good-too
+	set_attr port port "$REPLY"
+	set_attr user user somebody
+	start src host port user
+	for name in src host port user; do
+		ends_right "$name"
+		assert_state "$name" resumed 0
+	done
+}
+
+@test "a part without a record, or with a wrong one, is not trusted" {
+	local name names=(none short long format durable copied)
+	for name in "${names[@]}"; do
+		get rest-good "$name"
+	done
+	begin "${names[@]}"
+	python3 - "$SPACE" <<-'END'
+		import os, struct, sys
+		def part(name):
+		    return f"{sys.argv[1]}/.{name}.kftp-part"
+		def change(name, how):
+		    record = bytearray(os.getxattr(part(name), "trusted.kftp"))
+		    os.setxattr(part(name), "trusted.kftp", bytes(how(record)))
+		os.removexattr(part("none"), "trusted.kftp")
+		change("short", lambda record: record[:-1])
+		change("long", lambda record: record + b"\0")
+		change("format", lambda record: b"\xff" + record[1:])
+		# More is durable than there is.
+		change("durable", lambda record: record[:-8] + struct.pack("<Q", 1048579))
+		# The record of one, and bytes of another.
+		size = os.path.getsize(part("copied"))
+		with open(part("copied"), "r+b") as file:
+		    file.write(b"x" * size)
+	END
+	# The server's file is larger than what it claims is durable.
+	start "${names[@]}"
+	for name in "${names[@]}"; do
+		ends_right "$name"
+		assert_state "$name" resumed 0
+	done
+}
+
+@test "a part of somebody else, or with two names, or a link is not trusted, and what it leads to not touched" {
+	local name
+	for name in owner linked link directory; do
+		get rest-good "$name"
+	done
+	begin owner linked link directory
+	chown 1000 "$SPACE/.owner.kftp-part"
+	ln "$SPACE/.linked.kftp-part" "$SPACE/other"
+	cp "$SPACE/other" "$DIR/before"
+	mv "$SPACE/.link.kftp-part" "$SPACE/elsewhere"
+	ln -s elsewhere "$SPACE/.link.kftp-part"
+	cp "$SPACE/elsewhere" "$DIR/elsewhere"
+	rm "$SPACE/.directory.kftp-part"
+	mkdir "$SPACE/.directory.kftp-part"
+	start owner linked
+	ends_right owner
+	ends_right linked
+	assert_state owner resumed 0
+	assert_state linked resumed 0
+	same "$DIR/before" "$SPACE/other"
+	try "$CONFIG/link/start" 1
+	if [[ $REPLY == 0 ]]; then
+		ends_right link
+		assert_state link resumed 0
+	fi
+	same "$DIR/elsewhere" "$SPACE/elsewhere"
+	try "$CONFIG/directory/start" 1
+	[[ $REPLY != 0 ]] || fail "it started"
+	assert_content "$SPACE/directory" $'old\n'
+}
+
+@test "another user's caller does not go on with root's part" {
+	get rest-good a
+	begin a
+	chmod 777 "$SPACE"
+	chmod 666 "$SPACE/a" "$SPACE/.a.kftp-part"
+	chmod 755 /scratch
+	start_as a "${LIMITED[@]}"
+	ends_right a
+	assert_state a resumed 0
+	assert_equal "$(stat -c %u "$SPACE/a")" 1000
+}
+
+@test "a part that is removed, renamed or cut between runs or in one does no harm" {
+	local name
+	for name in removed renamed cut longer; do
+		get rest-good "$name"
+	done
+	begin removed renamed cut longer
+	rm "$SPACE/.removed.kftp-part"
+	mv "$SPACE/.renamed.kftp-part" "$SPACE/renamed-part"
+	truncate -s 70000 "$SPACE/.cut.kftp-part"
+	printf '%70000s' x >>"$SPACE/.longer.kftp-part"
+	start removed renamed cut longer
+	for name in removed renamed cut longer; do
+		ends_right "$name"
+	done
+	assert_state removed resumed 0
+	assert_state renamed resumed 0
+	assert_state cut resumed 0
+	[[ -s $SPACE/renamed-part ]]
+	begin removed
+	set_attr removed rate_limit 1000000
+	start removed
+	wait_state removed phase transfer
+	rm "$SPACE/.removed.kftp-part"
+	wait_end removed
+	assert_state removed status failed
+	assert_content "$SPACE/removed" $'old\n'
+	set_attr removed rate_limit 0
+	start removed
+	ends_right removed
+}
+
+@test "resume on a file system that cannot keep records is EOPNOTSUPP at start, and leaves nothing" {
+	mount -t ramfs ramfs "$DIR/mount"
+	get rest-good a "dst=$DIR/mount/a"
+	refuse_start EOPNOTSUPP a
+	[[ -z $(ls -A "$DIR/mount") ]]
+	set_attr a resume 0
+	start a
+	expect_done a
+	same "$BODY/medium" "$DIR/mount/a"
+}
+
+@test "a full disk keeps the part, and with room the get ends right" {
+	local cache
+	truncate -s 16M "$SPACE/image"
+	mkfs.ext4 -q -m 0 "$SPACE/image"
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	for cache in keep bypass; do
+		printf 'old\n' >"$DIR/mount/a$cache"
+		fallocate -l 8M "$DIR/mount/filler"
+		get rest-good "a$cache" src=large "dst=$DIR/mount/a$cache" cache=$cache
+		start "a$cache"
+		expect_failed "a$cache" ENOSPC
+		assert_content "$DIR/mount/a$cache" $'old\n'
+		part_of "$DIR/mount/a$cache"
+		[[ -s $REPLY ]] || fail "$cache: nothing is kept"
+		rm "$DIR/mount/filler"
+		start "a$cache"
+		expect_done "a$cache"
+		assert_resumed "a$cache"
+		same "$BODY/large" "$DIR/mount/a$cache"
+		rm "$DIR/mount/a$cache"
+	done
+	rmdir "$CONFIG"/*/
+	umount "$DIR/mount"
+}
+
+@test "two jobs do not go on with one part" {
+	get rest-good a
+	begin a
+	get rest-good b user=a "dst=$SPACE/a"
+	set_attr a rate_limit 500000
+	start a
+	refuse_start EBUSY b
+	[[ -s $SPACE/.a.kftp-part ]]
+	cancel a
+	expect_cancelled a
+	start b
+	expect_done b
+	assert_resumed b
+	same "$BODY/medium" "$SPACE/a"
+}
+
+# put
+
+# A resumable put to a case of the scripted server, of a file that is older than what it becomes.
+put() { # case name attribute=value...
+	[[ -e $SPACE/source ]] || cp -p "$BODY/medium" "$SPACE/source"
+	touch -d 2020-01-01 "$SPACE/source"
+	play "$1" "$2" direction=put resume=1 "src=$SPACE/source" "dst=$2" "${@:3}"
+}
+
+put_right() { # job
+	expect_done "$1"
+	same "$BODY/medium" "$KFTP_DIR/script/store/$1"
+}
+
+@test "a put goes on where it ended, by REST, or by APPE where the server has none" {
+	local case
+	put store-without-rest few
+	head -c 50000 "$BODY/medium" >"$KFTP_DIR/script/store/few"
+	start few
+	put_right few
+	assert_state few resumed 50000
+	server_log store-without-rest
+	assert_log '< APPE few'
+	assert_log '< STOR *' 0
+	for case in store-early-426 store-early-hang-up store-early-reset store-without-rest; do
+		put "$case" "$case"
+		spoil "$case" 1
+		start "$case"
+	done
+	for case in store-early-426 store-early-hang-up store-early-reset store-without-rest; do
+		wait_end "$case"
+		assert_state "$case" status failed
+		start "$case"
+	done
+	for case in store-early-426 store-early-hang-up store-early-reset store-without-rest; do
+		put_right "$case"
+	done
+	for case in store-early-426 store-early-hang-up store-early-reset; do
+		assert_state "$case" resumed 700000
+		server_log "$case"
+		assert_log '< REST 700000' 1
+		assert_log "data taken: 348579"
+	done
+	assert_state store-without-rest resumed 0
+}
+
+@test "a put does not go on with what is another file's, or older than the source, or longer" {
+	local job
+	for job in other older longer same; do
+		put store $job
+		head -c 500000 "$BODY/medium" >"$KFTP_DIR/script/store/$job"
+	done
+	printf 'x' | dd "of=$KFTP_DIR/script/store/other" conv=notrunc bs=1 seek=499999 status=none
+	touch -d 2019-01-01 "$KFTP_DIR/script/store/older"
+	cat "$BODY/medium" "$BODY/medium" >"$KFTP_DIR/script/store/longer"
+	start other older longer same
+	for job in other older longer same; do
+		put_right $job
+	done
+	assert_state other resumed 0
+	assert_state older resumed 0
+	assert_state longer resumed 0
+	assert_state same resumed 500000
+}
+
+@test "a server that takes REST of a put and begins anew never keeps a wrong file unnoticed" {
+	put store-rest-ignored a
+	spoil a 1
+	start a
+	wait_end a
+	start a
+	put_right a
+}
+
+@test "a put to vsftpd and to pyftpdlib is resumed" {
+	local job
+	mkdir -p "$FTP_HOME/up"
+	chown "$FTP_USER:" "$FTP_HOME/up"
+	cp "$BODY/large" "$SPACE/source"
+	touch -d 2020-01-01 "$SPACE/source"
+	job a direction=put resume=1 "src=$SPACE/source" dst=up/a rate_limit=4000000
+	job b direction=put resume=1 "src=$SPACE/source" dst=up/b rate_limit=4000000 "port=$PYFTP_PORT" "host=$SERVER6"
+	start a b
+	for job in a b; do
+		wait_state $job bytes '[1-9][0-9]{6}'
+		cancel $job
+		expect_cancelled $job
+		set_attr $job rate_limit 0
+	done
+	nap 0.5
+	start a b
+	for job in a b; do
+		expect_done $job
+		same "$BODY/large" "$FTP_HOME/up/$job"
+		state $job resumed
+		((REPLY > 0)) || fail "$job has not resumed"
+	done
+	rm -r "$FTP_HOME/up"
+}

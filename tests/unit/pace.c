@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tests of module/pace.c */
+#include "unit.h"
+#include "kftp.h"
+#include "pace.h"
+
+#define SEC	1000000000ULL
+
+/* Moves as much as may be, whenever it may be, for so long; returns how much */
+static u64 run(struct kftp_pace *pace, u64 *now, u64 time)
+{
+	u64 until = *now + time, bytes = 0;
+
+	while (*now < until) {
+		u64 left = kftp_pace_left(pace, *now);
+
+		if (left) {
+			*now += left;
+			continue;
+		}
+		bytes += kftp_pace_most(pace);
+		kftp_pace_moved(pace, kftp_pace_most(pace), *now);
+	}
+	return bytes;
+}
+
+static const u64 rates[] = {
+	1, 2, 19, 20, 21, 1000, 4095, 65536, 1000003, 100000000, 10000000000ULL
+};
+
+static void no_rate_is_no_limit(void **state)
+{
+	struct kftp_pace pace;
+
+	(void)state;
+	kftp_pace_init(&pace, 0, 5 * SEC);
+	assert_int_equal(kftp_pace_most(&pace), SIZE_MAX / 2);
+	kftp_pace_moved(&pace, 1 << 20, 5 * SEC);
+	assert_int_equal(kftp_pace_left(&pace, 5 * SEC), 0);
+	assert_int_equal(kftp_pace_left(&pace, 0), 0);
+}
+
+static void the_first_bytes_need_not_wait(void **state)
+{
+	struct kftp_pace pace;
+
+	(void)state;
+	kftp_pace_init(&pace, 1, 7 * SEC);
+	assert_int_equal(kftp_pace_left(&pace, 7 * SEC), 0);
+	assert_int_equal(kftp_pace_left(&pace, 7 * SEC + 1), 0);
+}
+
+static void a_batch_puts_off_the_next_by_its_time(void **state)
+{
+	struct kftp_pace pace;
+
+	(void)state;
+	kftp_pace_init(&pace, 1000, SEC);
+	kftp_pace_moved(&pace, 10, SEC);
+	assert_int_equal(kftp_pace_left(&pace, SEC), SEC / 100);
+	assert_int_equal(kftp_pace_left(&pace, SEC + 1), SEC / 100 - 1);
+	assert_int_equal(kftp_pace_left(&pace, SEC + SEC / 100 - 1), 1);
+	assert_int_equal(kftp_pace_left(&pace, SEC + SEC / 100), 0);
+	/* once more before it is due counts all the same */
+	kftp_pace_moved(&pace, 10, SEC);
+	assert_int_equal(kftp_pace_left(&pace, SEC), 2 * SEC / 100);
+}
+
+static void a_rate_is_kept(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rates); i++) {
+		struct kftp_pace pace;
+		u64 now = 123 * SEC, bytes;
+
+		kftp_pace_init(&pace, rates[i], now);
+		bytes = run(&pace, &now, 100 * SEC);
+		if (bytes * 100 < rates[i] * 99 * 100 ||
+		    bytes > rates[i] * 100 + kftp_pace_most(&pace))
+			fail_msg("%llu: %llu in 100 s",
+				 (unsigned long long)rates[i],
+				 (unsigned long long)bytes);
+	}
+}
+
+/* Each batch takes a twentieth of a second at most, or is a byte */
+static void a_rate_is_smooth(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rates); i++) {
+		struct kftp_pace pace;
+
+		kftp_pace_init(&pace, rates[i], 0);
+		assert_true(kftp_pace_most(&pace) >= 1);
+		assert_true(kftp_pace_most(&pace) == 1 ||
+			    kftp_pace_most(&pace) <= rates[i] / 20);
+	}
+}
+
+/* Whoever stood still for long has no credit */
+static void a_stall_is_not_made_up_for(void **state)
+{
+	struct kftp_pace pace;
+	u64 now = SEC, bytes;
+
+	(void)state;
+	kftp_pace_init(&pace, 1000000, now);
+	run(&pace, &now, 10 * SEC);
+	now += 60 * SEC;
+	bytes = run(&pace, &now, SEC);
+	if (bytes > 1300000)
+		fail_msg("%llu bytes in a second after a stall",
+			 (unsigned long long)bytes);
+	assert_true(bytes >= 950000);
+}
+
+/* Timers are late by a little, each time: the mean is right all the same */
+static void being_late_a_little_is_made_up_for(void **state)
+{
+	struct kftp_pace pace;
+	u64 now = SEC, bytes = 0;
+
+	(void)state;
+	kftp_pace_init(&pace, 1000000, now);
+	while (now < 101 * SEC) {
+		u64 left = kftp_pace_left(&pace, now);
+
+		if (left) {
+			now += left + SEC / 100;
+			continue;
+		}
+		bytes += kftp_pace_most(&pace);
+		kftp_pace_moved(&pace, kftp_pace_most(&pace), now);
+	}
+	if (bytes < 99000000 || bytes > 101000000)
+		fail_msg("%llu bytes in 100 s", (unsigned long long)bytes);
+}
+
+static void the_largest_rate_does_no_harm(void **state)
+{
+	struct kftp_pace pace;
+
+	(void)state;
+	kftp_pace_init(&pace, KFTP_SIZE_MAX, SEC);
+	assert_true(kftp_pace_most(&pace) >= 1 << 20);
+	kftp_pace_moved(&pace, 1 << 20, SEC);
+	assert_true(kftp_pace_left(&pace, SEC) < SEC);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_rate_is_no_limit),
+		cmocka_unit_test(the_first_bytes_need_not_wait),
+		cmocka_unit_test(a_batch_puts_off_the_next_by_its_time),
+		cmocka_unit_test(a_rate_is_kept),
+		cmocka_unit_test(a_rate_is_smooth),
+		cmocka_unit_test(a_stall_is_not_made_up_for),
+		cmocka_unit_test(being_late_a_little_is_made_up_for),
+		cmocka_unit_test(the_largest_rate_does_no_harm),
+	};
+
+	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
+}
