@@ -350,7 +350,7 @@ right() { # file fs
 	done
 }
 
-@test "RLIMIT_FSIZE is EFBIG in the middle, direct or not, and with resume the file is right in the end" {
+@test "RLIMIT_FSIZE is EFBIG in the middle, direct or not, and a file of just that size is right" {
 	local cache
 	for cache in bypass keep; do
 		printf 'old\n' >"$SPACE/ext4/$cache"
