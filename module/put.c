@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A put, RFC 959's STOR and APPE: what the server has already, the bytes, and
+ * whether it has them all.
+ */
+#include <linux/mm.h>
+
+#include "dialogue.h"
+#include "digest.h"
+
+/* So much of what a server has is compared with the source, before it is resumed */
+#define KFTP_TAIL_BYTES		(64 * 1024)
+
+/**
+ * kftp_put_check - is the source what it should be?
+ * @d: a dialogue that is not connected
+ *
+ * Before the server is asked for anything: nothing there can be taken back.
+ *
+ * Return: 0, -EBADMSG if the digest is another, or another negative errno.
+ */
+int kftp_put_check(struct dialogue *d)
+{
+	struct kftp_source *source = &d->session->source;
+	int err;
+
+	/* once a run: a source that changes later is found out */
+	if (!source->digest)
+		return 0;
+	err = kftp_digest_start(source->digest) ?:
+	      kftp_digest_update_file(source->digest, source->file,
+				      source->size, d->wait) ?:
+	      kftp_dialogue_digest(d, source->digest);
+	if (!err) {
+		kftp_digest_close(source->digest);
+		source->digest = NULL;
+	}
+	return err;
+}
+
+/* Fetch the last bytes of what the server has, and compare. Returns 1 if same */
+static int put_compare(struct dialogue *d, s64 size)
+{
+	struct kftp_source *source = &d->session->source;
+	size_t len = min_t(s64, size, KFTP_TAIL_BYTES), got = 0;
+	struct kftp_data *data = &d->data;
+	loff_t pos = size - len;
+	char *theirs, *ours;
+	int n = 0, err;
+
+	err = kftp_dialogue_port(d);
+	if (err)
+		return err;
+	n = pos ? kftp_dialogue_rest(d, pos) : 1;
+	if (n <= 0) {
+		kftp_sock_close(&data->listener);
+		return n;
+	}
+	err = kftp_dialogue_open(d, "RETR", d->config->dst);
+	if (err) {
+		kftp_data_close(data);
+		if (!d->complete || err == -EAGAIN)
+			return err;
+		/* it may take files and not give them; the STOR is from 0 on */
+		return pos ? min(kftp_dialogue_rest(d, 0), 0) : 0;
+	}
+
+	theirs = kvmalloc(2 * len + 1, GFP_KERNEL);
+	if (!theirs)
+		return -ENOMEM;
+	ours = theirs + len + 1;
+	/* one byte more than there should be: it may have grown */
+	while (!err && (!d->ended || !d->complete)) {
+		err = kftp_wait_for(d->wait,
+				    (!d->complete &&
+				     kftp_control_ready(&d->control)) ||
+				    (!d->ended &&
+				     kftp_sock_readable(&data->conn)));
+		if (!err && !d->ended) {
+			n = kftp_sock_recv(&data->conn, theirs + got,
+					   len + 1 - got);
+			d->ended = !n;
+			if (n > 0)
+				got += n;
+			/* not what it was: no use to take in all of it */
+			d->again = got > len;
+			if (d->again || (n < 0 && n != -EAGAIN))
+				err = n < 0 ? n : -EIO;
+		}
+		err = err ?: kftp_dialogue_watch(d);
+	}
+	kftp_data_close(data);
+	if (!err)
+		err = got == len &&
+		      kernel_read(source->file, ours, len, &pos) == len &&
+		      !memcmp(ours, theirs, len);
+	kvfree(theirs);
+	return err;
+}
+
+/*
+ * May a put go on where the server's file ends? It has to end in what the source
+ * has there, and to be younger than the source, unless this very run sent it.
+ * Returns 1 if so.
+ */
+static int put_may_resume(struct dialogue *d)
+{
+	struct kftp_session *session = d->session;
+	struct timespec64 time = {};
+	s64 size = d->version.size;
+	int err;
+
+	if (session->fresh || size < 0)
+		return 0;
+	err = kftp_dialogue_time(d, d->config->dst, &time);
+	if (err)
+		return err;
+	if (!session->sent) {
+		session->before = d->version;
+		if (!d->config->resume || !d->version.time[0] ||
+		    time.tv_sec <= session->source.mtime.tv_sec)
+			return 0;
+	} else if (size > session->sent ||
+		   (size == session->before.size &&
+		    !strcmp(d->version.time, session->before.time))) {
+		/* what was there before, and we had no part in */
+		return 0;
+	}
+	if (!size || size > session->source.size)
+		return 0;
+	return put_compare(d, size);
+}
+
+/* What a new append adds to, and what one that is tried again has added */
+static int append_prepare(struct dialogue *d, s64 size)
+{
+	struct kftp_session *session = d->session;
+
+	d->append = true;
+	if (!session->sent) {
+		/* there is no such file, or we shall never know */
+		if (size < 0 && d->control.reply.code == 550)
+			size = 0;
+		session->base = size;
+		return 0;
+	}
+	/* what may be there already must not be added once more */
+	if (size < session->base || size - session->base > session->sent) {
+		session->final = true;
+		return -EIO;
+	}
+	d->offset = size - session->base;
+	return 0;
+}
+
+/* Whether something is there already */
+static int put_prepare(struct dialogue *d)
+{
+	const struct kftp_config *config = d->config;
+	struct kftp_session *session = d->session;
+	bool append = config->direction == KFTP_APPEND;
+	int resumes = 0, err = 0;
+
+	kftp_state_size(d->state, session->source.size);
+	d->expect = session->source.size;
+	if (append || config->resume || config->retries)
+		err = kftp_dialogue_size(d, config->dst, &d->version.size);
+	if (err)
+		return err;
+	if (append)
+		err = append_prepare(d, d->version.size);
+	else
+		resumes = put_may_resume(d);
+	if (err || resumes < 0)
+		return err ?: resumes;
+	if (resumes)
+		d->offset = d->version.size;
+	d->bytes = d->offset;
+	session->source.pos = d->offset;
+	kftp_state_begin(d->state, d->offset, KFTP_IO_SPLICE);
+	return 0;
+}
+
+/* A server that cannot begin in the middle may yet add to the end */
+static int put_rest(struct dialogue *d)
+{
+	int there;
+
+	d->sends = true;
+	if (!d->offset || d->append)
+		return 0;
+	there = kftp_dialogue_rest(d, d->offset);
+	d->append = !there;
+	return min(there, 0);
+}
+
+static int put_transfer(struct dialogue *d)
+{
+	int err;
+
+	err = kftp_sock_open_file(&d->data.conn);
+	return err ?: kftp_dialogue_transfer(d);
+}
+
+/* 226 alone is a server's word for what it did; its size is better */
+static int put_commit(struct dialogue *d)
+{
+	struct kftp_session *session = d->session;
+	s64 size;
+	int err;
+
+	kftp_state_phase(d->state, KFTP_PHASE_COMMIT);
+	kftp_data_close(&d->data);
+	/* its pages were sent, not copies: they may have changed on the way */
+	err = kftp_source_check(&session->source) ?:
+	      kftp_dialogue_size(d, d->config->dst, &size);
+	if (err)
+		return err;
+	if (size < 0 || session->base < 0 ||
+	    size == session->base + session->source.size)
+		return 0;
+	d->doubtful = true;
+	return -EIO;
+}
+
+/**
+ * kftp_put - send the source
+ * @d: a dialogue that is logged in
+ *
+ * Return: 0 once the server says that it has all, or a negative errno.
+ */
+int kftp_put(struct dialogue *d)
+{
+	return put_prepare(d) ?:
+	       kftp_dialogue_port(d) ?:
+	       put_rest(d) ?:
+	       kftp_dialogue_open(d, d->append ? "APPE" : "STOR", d->config->dst) ?:
+	       put_transfer(d) ?:
+	       put_commit(d);
+}
