@@ -233,9 +233,9 @@ right() { # file fs
 	assert_state second io direct
 }
 
-@test "a job whose disk stands still keeps two buffers and what is in the socket: at most 4 MiB" {
+@test "a job whose disk stands still keeps its buffers and what is in the socket: at most 4 MiB" {
 	local kept rest
-	# What is received at once is counted when there is a buffer for more: it may be all of one.
+	# What is received at once is counted when there is a buffer for more: up to one more than is counted here.
 	get gated-large a cache=bypass
 	start a
 	wait_state a bytes $MIB
@@ -248,11 +248,11 @@ right() { # file fs
 	kept=$((REPLY - MIB))
 	nap 0.5
 	assert_state a bytes $((MIB + kept))
-	((kept <= 2 * MIB)) || fail "$kept bytes were taken while nothing was written"
+	((kept <= 5 * MIB / 2)) || fail "$kept bytes were taken while nothing was written"
 	rest=$(ss -tmnH state established src "$CLIENT4" dst "$SERVER4")
 	[[ $rest =~ skmem:\(r([0-9]{5,}),rb([0-9]+), ]] || fail "no data connection: $rest"
 	echo "# $((kept / 1024)) KiB in buffers, $((BASH_REMATCH[1] / 1024)) KiB in the socket" >&3
-	((BASH_REMATCH[1] <= 2 * MIB)) || fail "${BASH_REMATCH[1]} bytes are in the socket"
+	((BASH_REMATCH[1] <= MIB)) || fail "${BASH_REMATCH[1]} bytes are in the socket"
 	fsfreeze --unfreeze "$SPACE/ext4"
 	expect_done a
 	same "$BODY/large" "$SPACE/ext4/a"
@@ -350,7 +350,7 @@ right() { # file fs
 	done
 }
 
-@test "RLIMIT_FSIZE is EFBIG in the middle, direct or not, and with resume the file is right in the end" {
+@test "RLIMIT_FSIZE is EFBIG in the middle, direct or not, and a file of just that size is right" {
 	local cache
 	for cache in bypass keep; do
 		printf 'old\n' >"$SPACE/ext4/$cache"

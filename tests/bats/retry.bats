@@ -78,7 +78,6 @@ wait_long() { # name attribute=value...
 }
 
 @test "a host that cannot be reached or refuses is tried again" {
-	local before
 	job a port=9 retries=2 retry_delay_sec=0
 	job b host=192.0.2.8 retries=1 retry_delay_sec=0 timeout_sec=10
 	start a b
@@ -141,7 +140,7 @@ wait_long() { # name attribute=value...
 }
 
 @test "the delay of different jobs is different" {
-	local job times=() number
+	local times=() number
 	printf '20\n' >"$MAX_ACTIVE"
 	for number in {1..8}; do
 		play spoilt-greeting "n$number" retries=1 retry_delay_sec=4
@@ -205,11 +204,30 @@ wait_long() { # name attribute=value...
 	insmod "$KFTP_MODULE"
 }
 
-@test "the deadline acts during the wait" {
-	wait_long a deadline_sec=2
-	expect_failed a ETIMEDOUT
-	assert_took a 2000 4000
+@test "an attempt that the deadline leaves no time for is not waited for" {
+	play spoilt-greeting a retries=5 retry_delay_sec=1000 deadline_sec=60
+	play spoilt-greeting b retries=5 retry_delay_sec=1 deadline_sec=6
+	start a b
+	expect_failed a EAGAIN
+	assert_took a 0 5000
 	assert_state a attempts 1
+	# There is time for one second, for two, and not for four.
+	expect_failed b EAGAIN
+	assert_took b 3000 6000
+	assert_state b attempts 3
+}
+
+@test "the deadline acts while a job that is to be tried again waits for its turn" {
+	printf '1\n' >"$MAX_ACTIVE"
+	play spoilt-greeting a retries=5 retry_delay_sec=1 deadline_sec=3
+	start a
+	wait_state a phase retry
+	play hold-transfer b
+	start b
+	expect_failed a ETIMEDOUT
+	assert_took a 3000 5000
+	assert_state a attempts 1
+	assert_state b status running
 }
 
 @test "a job that waits for its next attempt lets others run" {

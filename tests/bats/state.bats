@@ -19,14 +19,18 @@ teardown() {
 		*) seen+="${line%% *} ${line##*/}"$'\n' ;;
 		esac
 	done
-	assert_equal "$seen" '-r--r--r-- bytes
+	assert_equal "$seen" '-r--r--r-- attempts
+-r--r--r-- bytes
 -r--r--r-- elapsed_ms
 -r--r--r-- error
+-r--r--r-- io
 -r--r--r-- peer
 -r--r--r-- phase
 -r-------- reply
 -r--r--r-- reply_code
+-r--r--r-- resumed
 -r--r--r-- run
+-r--r--r-- sha256
 -r--r--r-- size
 -r--r--r-- status
 '
@@ -35,7 +39,8 @@ teardown() {
 @test "a new job is idle" {
 	local pair
 	job a
-	for pair in status=idle phase=none bytes=0 size=-1 error=0 reply_code=0 reply= peer= run=0 elapsed_ms=0; do
+	for pair in status=idle phase=none bytes=0 size=-1 error=0 reply_code=0 reply= peer= run=0 elapsed_ms=0 \
+		resumed=0 io=none attempts=0 sha256=; do
 		whole "$STATE/a/${pair%%=*}"
 		[[ $REPLY == "${pair#*=}"$'\n' ]] || fail "${pair%%=*} is '$REPLY'"
 	done
@@ -44,7 +49,7 @@ teardown() {
 @test "no state file can be written" {
 	local file
 	job a
-	for file in status phase bytes size error reply_code reply peer run elapsed_ms; do
+	for file in status phase bytes size error reply_code reply peer run elapsed_ms resumed io attempts sha256; do
 		try "$STATE/a/$file" 1
 		[[ $REPLY != 0 ]] || fail "$file was written"
 	done
