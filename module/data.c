@@ -15,7 +15,6 @@
 #include <net/tcp.h>
 
 #include "data.h"
-#include "direct.h"
 
 /* Returns how many bytes of the page were taken, 0 if the batch is full */
 static size_t batch_add(struct kftp_batch *batch, struct page *page,
@@ -194,7 +193,6 @@ int kftp_data_accept(struct kftp_data *data)
 		return -EAGAIN;
 	}
 	kftp_sock_close(&data->listener);
-	sock_set_flag(data->conn.sock->sk, SOCK_URGINLINE);
 	kftp_wait_progress(data->conn.wait);
 	return 0;
 }
@@ -234,14 +232,16 @@ static ssize_t data_pump_direct(struct kftp_data *data, struct kftp_sink *sink,
 	ssize_t n;
 	int err;
 
-	err = kftp_direct_room(sink->direct, most, &to);
+	err = kftp_sink_room(sink, most, &to);
 	if (err)
 		return err;
+	/* an urgent byte is in its place, but has no meaning here */
+	if (READ_ONCE(tcp_sk(sk)->urg_data))
+		return -EPROTO;
 	n = kftp_sock_recv_iter(&data->conn, &to);
 	if (n == -EAGAIN)
 		return n;
-	/* an urgent byte is in its place, but has no meaning here */
-	if (n <= 0 || tcp_sk(sk)->urg_data) {
+	if (n <= 0 || READ_ONCE(tcp_sk(sk)->urg_data)) {
 		lock_sock(sk);
 		err = n < 0 ? n : data_end(sk);
 		release_sock(sk);

@@ -175,7 +175,7 @@ int kftp_dialogue_watch(struct dialogue *d)
 	/* the file is there, but not from where we wanted it */
 	if (d->offset && !d->preliminary && code >= 500 && code != 530 &&
 	    code != 550)
-		d->doubtful = true;
+		d->again = true;
 	d->complete = true;
 	return want_2yz(code);
 }
@@ -277,14 +277,23 @@ static int data_failed(struct dialogue *d, int error)
 
 	if (error != -EPIPE && error != -ECONNRESET)
 		return error;
-	while (!is_get(d) && !err && !d->complete &&
-	       !kftp_wait_reached(until)) {
+	while (d->sends && !err && !d->complete && !kftp_wait_reached(until)) {
 		err = kftp_wait_until(d->wait, until,
 				      kftp_control_ready(&d->control));
 		if (!err)
 			err = kftp_dialogue_watch(d);
 	}
-	return err ?: -ECONNRESET;
+	/* a server that says it has all may end the connection as it likes */
+	if (!err && d->sends && d->ended && d->complete)
+		return 0;
+	return err && err != -ETIMEDOUT ? err : -ECONNRESET;
+}
+
+/* All is sent, and yet the server will not have it */
+static bool data_broken(struct dialogue *d)
+{
+	return d->sends && d->ended && !d->complete &&
+	       kftp_sock_poll(&d->data.conn) & EPOLLERR;
 }
 
 /**
@@ -297,16 +306,16 @@ static int data_failed(struct dialogue *d, int error)
  */
 int kftp_dialogue_transfer(struct dialogue *d)
 {
-	bool gathers = is_get(d) && !d->config->rate_limit;
-	bool again = false;
+	bool gathers = false;
+	bool again = false, ready;
 	u64 left, until;
 	ssize_t n;
 	int err;
 
 	kftp_state_phase(d->state, KFTP_PHASE_TRANSFER);
 	kftp_pace_init(&d->pace, d->config->rate_limit, ktime_get_ns());
-	if (gathers)
-		kftp_sock_gather(&d->data.conn);
+	if (is_get(d) && !d->config->rate_limit)
+		gathers = kftp_sock_gather(&d->data.conn, &d->control.sock);
 	while (!d->ended || !d->complete) {
 		left = d->ended ? 0 : kftp_pace_left(&d->pace, ktime_get_ns());
 		until = U64_MAX;
@@ -315,15 +324,19 @@ int kftp_dialogue_transfer(struct dialogue *d)
 		else if (again)
 			until = get_jiffies_64() + 1;
 		else if (gathers && !d->ended)
-			until = get_jiffies_64() + KFTP_GATHER_TIME;
+			/* once more when the time is up: there may be some */
+			until = min(get_jiffies_64() + KFTP_GATHER_TIME,
+				    d->wait->stall);
 		err = kftp_wait_until(d->wait, until,
 				      (!d->complete &&
 				       kftp_control_ready(&d->control)) ||
 				      (!d->ended && !left && !again &&
-				       data_ready(d)));
+				       data_ready(d)) || data_broken(d));
 		if (err)
 			return err;
 		err = kftp_dialogue_watch(d);
+		if (!err && data_broken(d))
+			err = data_failed(d, -ECONNRESET);
 		if (err)
 			return err;
 		/* that we took our time is no stall of the server's */
@@ -332,9 +345,10 @@ int kftp_dialogue_transfer(struct dialogue *d)
 		if (left || d->ended)
 			continue;
 
+		ready = data_ready(d);
 		n = data_move(d, kftp_pace_most(&d->pace));
 		/* ready and yet not so: memory is short, and nobody will say */
-		again = n == -EAGAIN;
+		again = n == -EAGAIN && ready;
 		if (n > 0)
 			err = data_moved(d, n);
 		else if (!n)

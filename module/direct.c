@@ -16,8 +16,8 @@
 #include "direct.h"
 #include "pause.h"
 
-#define KFTP_BUFFERS		5
-#define KFTP_BUFFER_BYTES	(512 * 1024)
+#define KFTP_BUFFERS		3
+#define KFTP_BUFFER_BYTES	(768 * 1024)
 
 /* Larger pieces make shorter lists, where memory is not in crumbs */
 #define KFTP_PIECE_ORDER	4

@@ -9,7 +9,7 @@
 #include "net.h"
 
 /* Where direct I/O may begin: no logical block is larger */
-#define KFTP_DIRECT_ALIGN	4096
+#define KFTP_DIRECT_ALIGN	max(4096, PAGE_SIZE)
 
 #define KFTP_BUFFERS_MIB_DEFAULT	64
 #define KFTP_BUFFERS_MIB_MAX		65536

@@ -6,18 +6,17 @@
 #include "dialogue.h"
 #include "digest.h"
 
-/* Bytes go into the file from @offset on */
-static int get_begin(struct dialogue *d, loff_t offset)
+/* Bytes go into the file from the offset on */
+static int get_begin(struct dialogue *d)
 {
 	struct kftp_sink *sink = &d->session->sink;
 	int err;
 
-	err = kftp_sink_begin(sink, offset, &d->version, d->config->cache);
+	err = kftp_sink_begin(sink, d->offset, &d->version, d->config->cache);
 	if (err)
 		return err;
-	d->offset = offset;
-	d->bytes = offset;
-	kftp_state_begin(d->state, offset,
+	d->bytes = d->offset;
+	kftp_state_begin(d->state, d->offset,
 			 sink->direct ? KFTP_IO_DIRECT : KFTP_IO_BUFFERED);
 	return 0;
 }
@@ -25,8 +24,10 @@ static int get_begin(struct dialogue *d, loff_t offset)
 /* What is there already is not given up for want of an answer just now */
 static int get_not_now(struct dialogue *d)
 {
-	return d->session->sink.have && d->control.reply.code / 100 == 4 ?
-	       -EAGAIN : 0;
+	const struct kftp_sink *sink = &d->session->sink;
+
+	return d->control.reply.code / 100 == 4 && sink->have &&
+	       kftp_version_known(&sink->resume.version) ? -EAGAIN : 0;
 }
 
 /* Which version of the file the server has, and what of it there is already */
@@ -52,9 +53,12 @@ static int get_prepare(struct dialogue *d)
 	}
 	sink->has_mtime = config->mtime && d->version.time[0];
 	sink->mtime = time;
-	return get_begin(d, kftp_sink_offset(sink, &d->version));
+	if (!d->session->fresh)
+		d->offset = kftp_sink_offset(sink, &d->version);
+	return d->offset ? get_begin(d) : 0;
 }
 
+/* A server that cannot begin in the middle begins at the beginning */
 static int get_rest(struct dialogue *d)
 {
 	int there;
@@ -62,9 +66,9 @@ static int get_rest(struct dialogue *d)
 	if (!d->offset)
 		return 0;
 	there = kftp_dialogue_rest(d, d->offset);
-	if (there)
-		return min(there, 0);
-	return get_begin(d, 0);
+	if (!there)
+		d->offset = 0;
+	return min(there, 0);
 }
 
 static int get_commit(struct dialogue *d)
@@ -93,6 +97,8 @@ int kftp_get(struct dialogue *d)
 	       kftp_dialogue_port(d) ?:
 	       get_rest(d) ?:
 	       kftp_dialogue_open(d, "RETR", d->config->src) ?:
+	       /* only now may what is there be given up */
+	       (d->offset ? 0 : get_begin(d)) ?:
 	       kftp_dialogue_transfer(d) ?:
 	       get_commit(d);
 }

@@ -98,10 +98,11 @@ static void queue_expire(struct work_struct *work)
 	list_for_each_entry_safe(run, next, &kftp_queue, queued) {
 		u64 deadline = run->session.wait.deadline;
 
-		if (deadline <= now)
+		if (deadline <= now) {
 			queue_withdraw(run);
-		else
-			first = min(first, deadline);
+			continue;
+		}
+		first = min(first, deadline);
 		if (run->due > now)
 			first = min(first, run->due);
 	}
@@ -124,7 +125,10 @@ static void queue_leave(struct kftp_run *run)
 	kftp_active--;
 }
 
-/* Whoever adds a run has no more to do with it: it may be over already */
+/*
+ * Whoever adds a run has no more to do with it: it may run, and be over, at once,
+ * even if its own work function added it, as another queue may execute it then.
+ */
 static void queue_add(struct kftp_run *run)
 {
 	spin_lock(&kftp_queue_lock);

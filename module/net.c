@@ -17,6 +17,7 @@
 #include <linux/tcp.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
+#include <net/tcp.h>
 
 #include "aside.h"
 #include "kftp.h"
@@ -39,7 +40,10 @@
 #define KFTP_RCVBUF_MIN		(16 * 1024)
 
 /* So many bytes are worth waking up for, where there may be more soon */
-#define KFTP_RCVLOWAT		(128 * 1024)
+#define KFTP_RCVLOWAT		(256 * 1024)
+
+/* Farther away the window is what limits the speed, and had better be open */
+#define KFTP_NEAR_USEC		1000
 
 /* Bytes that wait to be acknowledged, for the same reason */
 #define KFTP_SNDBUF		(1024 * 1024)
@@ -265,8 +269,7 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 
 	err = kernel_connect(ks->sock, &to.sa, kftp_addr_len(&to), O_NONBLOCK);
 	if (err == -EINPROGRESS) {
-		err = kftp_wait_for(wait, kftp_sock_poll(ks) &
-					  (EPOLLOUT | EPOLLERR | EPOLLHUP));
+		err = kftp_wait_for(wait, kftp_sock_writable(ks));
 		/* the second call tells how the first went */
 		if (!err)
 			err = kernel_connect(ks->sock, &to.sa,
@@ -280,16 +283,18 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 }
 
 /*
- * Both are inherited by the connection; the first has to be set before there is
+ * All is inherited by the connection; the receive buffer has to be set before there is
  * one, for its window scale to be in. At a limited rate they hold half a second
  * of it, lest the far end see bursts.
  */
-static void sock_set_buffers(struct sock *sk, u64 rate)
+static void sock_prepare_data(struct sock *sk, u64 rate)
 {
 	u64 half = rate ? rate / 2 : U64_MAX;
 
 	sock_set_rcvbuf(sk, clamp_t(u64, half, KFTP_RCVBUF_MIN, KFTP_RCVBUF));
 	lock_sock(sk);
+	/* no byte may be missing, not even one that is called urgent */
+	sock_set_flag(sk, SOCK_URGINLINE);
 	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
 	WRITE_ONCE(sk->sk_sndbuf,
 		   clamp_t(u64, half, KFTP_SNDBUF_MIN, KFTP_SNDBUF));
@@ -306,7 +311,7 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		return err;
 	/* a run that was aborted may have left the port in TIME_WAIT */
 	sock_set_reuseaddr(ks->sock->sk);
-	sock_set_buffers(ks->sock->sk, rate);
+	sock_prepare_data(ks->sock->sk, rate);
 	/* half-open connections keep a closed listener until their next timer */
 	tcp_sock_set_syncnt(ks->sock->sk, 1);
 
@@ -402,9 +407,7 @@ int kftp_sock_send(struct kftp_sock *ks, const char *buf, size_t len)
 
 		n = kernel_sendmsg(ks->sock, &msg, &vec, 1, len);
 		if (n == -EAGAIN) {
-			err = kftp_wait_for(ks->wait, kftp_sock_poll(ks) &
-						      (EPOLLOUT | EPOLLERR |
-						       EPOLLHUP));
+			err = kftp_wait_for(ks->wait, kftp_sock_writable(ks));
 			if (err)
 				return err;
 			continue;
@@ -460,17 +463,23 @@ ssize_t kftp_sock_recv_iter(struct kftp_sock *ks, struct iov_iter *to)
 /**
  * kftp_sock_gather - be woken for many bytes only, or for the end
  * @ks: a connected socket
+ * @other: a connection to the same host, on which there was a dialogue
  *
- * Fewer are not seen by kftp_sock_readable(): look from time to time.
+ * Fewer are not seen by kftp_sock_readable() then: look from time to time.
+ *
+ * Return: true if it is so, false if the other end is too far away for that.
  */
-void kftp_sock_gather(struct kftp_sock *ks)
+bool kftp_sock_gather(struct kftp_sock *ks, struct kftp_sock *other)
 {
 	struct sock *sk = ks->sock->sk;
 
+	if (tcp_min_rtt(tcp_sk(other->sock->sk)) > KFTP_NEAR_USEC)
+		return false;
 	lock_sock(sk);
 	/* never more than half of what the receive buffer has room for */
 	ks->sock->ops->set_rcvlowat(sk, KFTP_RCVLOWAT);
 	release_sock(sk);
+	return true;
 }
 
 /**

@@ -112,7 +112,7 @@ int kftp_sock_send(struct kftp_sock *ks, const char *buf, size_t len);
 int kftp_sock_recv(struct kftp_sock *ks, char *buf, size_t size);
 __poll_t kftp_sock_poll(struct kftp_sock *ks);
 ssize_t kftp_sock_recv_iter(struct kftp_sock *ks, struct iov_iter *to);
-void kftp_sock_gather(struct kftp_sock *ks);
+bool kftp_sock_gather(struct kftp_sock *ks, struct kftp_sock *other);
 int kftp_sock_open_file(struct kftp_sock *ks);
 void kftp_sock_shutdown(struct kftp_sock *ks);
 void kftp_sock_close(struct kftp_sock *ks);

@@ -10,6 +10,9 @@
 /* What is moved at once takes so long at most: smooth to whoever watches */
 #define KFTP_PACE_SLICE_NS	(NS_PER_SEC / 20)
 
+/* Bytes, however fast; their time in nanoseconds does not overflow */
+#define KFTP_PACE_MOST		(1024 * 1024 * 1024)
+
 /* Who was late by more than this does not make up for it */
 #define KFTP_PACE_LATE_NS	(NS_PER_SEC / 5)
 
@@ -47,8 +50,8 @@ size_t kftp_pace_most(const struct kftp_pace *pace)
 {
 	u64 most = div64_u64(pace->rate, NS_PER_SEC / KFTP_PACE_SLICE_NS);
 
-	if (!pace->rate || most > SIZE_MAX / 2)
-		return SIZE_MAX / 2;
+	if (!pace->rate || most > KFTP_PACE_MOST)
+		return KFTP_PACE_MOST;
 	return most ? most : 1;
 }
 
@@ -64,6 +67,5 @@ void kftp_pace_moved(struct kftp_pace *pace, size_t bytes, u64 now)
 		return;
 	if (pace->next + KFTP_PACE_LATE_NS < now)
 		pace->next = now;
-	/* no overflow: that many bytes are a slice, or one */
 	pace->next += div64_u64(bytes * NS_PER_SEC, pace->rate);
 }

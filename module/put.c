@@ -8,9 +8,6 @@
 #include "dialogue.h"
 #include "digest.h"
 
-/* So much of what a server has is compared with the source, before it is resumed */
-#define KFTP_TAIL_BYTES		(64 * 1024)
-
 /**
  * kftp_put_check - is the source what it should be?
  * @d: a dialogue that is not connected
@@ -42,7 +39,7 @@ int kftp_put_check(struct dialogue *d)
 static int put_compare(struct dialogue *d, s64 size)
 {
 	struct kftp_source *source = &d->session->source;
-	size_t len = min_t(s64, size, KFTP_TAIL_BYTES), got = 0;
+	size_t len = min_t(s64, size, KFTP_COMPARE_BYTES), got = 0;
 	struct kftp_data *data = &d->data;
 	loff_t pos = size - len;
 	char *theirs, *ours;
@@ -90,7 +87,10 @@ static int put_compare(struct dialogue *d, s64 size)
 		err = err ?: kftp_dialogue_watch(d);
 	}
 	kftp_data_close(data);
-	if (!err)
+	/* as good as refused */
+	if (err && d->complete && err != -EAGAIN)
+		err = 0, got = 0;
+	else if (!err)
 		err = got == len &&
 		      kernel_read(source->file, ours, len, &pos) == len &&
 		      !memcmp(ours, theirs, len);
@@ -122,8 +122,9 @@ static int put_may_resume(struct dialogue *d)
 			return 0;
 	} else if (size > session->sent ||
 		   (size == session->before.size &&
-		    !strcmp(d->version.time, session->before.time))) {
-		/* what was there before, and we had no part in */
+		    (!d->version.time[0] || !session->before.time[0] ||
+		     !strcmp(d->version.time, session->before.time)))) {
+		/* perhaps what was there before, and we had no part in */
 		return 0;
 	}
 	if (!size || size > session->source.size)
@@ -137,6 +138,9 @@ static int append_prepare(struct dialogue *d, s64 size)
 	struct kftp_session *session = d->session;
 
 	d->append = true;
+	/* not now, and it has to be known */
+	if (size < 0 && d->control.reply.code / 100 == 4)
+		return -EAGAIN;
 	if (!session->sent) {
 		/* there is no such file, or we shall never know */
 		if (size < 0 && d->control.reply.code == 550)

@@ -239,7 +239,7 @@ bool kftp_reply_time(const struct kftp_reply *reply,
 {
 	/* YYYYMMDDHHMMSS */
 	const size_t whole = 14;
-	unsigned int mon, day, hour, min, sec;
+	unsigned int year, mon, day, hour, min, sec;
 	const char *t = reply->text;
 	size_t i, len = reply->text_len;
 	u32 unit = 100000000;
@@ -249,17 +249,18 @@ bool kftp_reply_time(const struct kftp_reply *reply,
 	for (i = 0; i < len; i++)
 		if (i == whole ? t[i] != '.' : !isdigit((unsigned char)t[i]))
 			return false;
+	year = digits_at(t, 4);
 	mon = digits_at(t + 4, 2);
 	day = digits_at(t + 6, 2);
 	hour = digits_at(t + 8, 2);
 	min = digits_at(t + 10, 2);
 	sec = digits_at(t + 12, 2);
 	/* 60 is a leap second */
-	if (mon < 1 || mon > 12 || day < 1 || day > 31 || hour > 23 ||
+	if (year < 1 || mon < 1 || mon > 12 || day < 1 || day > 31 || hour > 23 ||
 	    min > 59 || sec > 60)
 		return false;
 
-	*seconds = mktime64(digits_at(t, 4), mon, day, hour, min, sec);
+	*seconds = mktime64(year, mon, day, hour, min, sec);
 	*nanoseconds = 0;
 	for (i = whole + 1; i < len; i++) {
 		*nanoseconds += unit * (t[i] - '0');

@@ -9,6 +9,9 @@
 
 #include "reply.h"
 
+/* So much of what is there is compared with the other side's, before it is resumed */
+#define KFTP_COMPARE_BYTES	(64 * 1024)
+
 /**
  * struct kftp_version - which version of a file a server has
  * @size: bytes, or -1

@@ -85,6 +85,7 @@ static int dialogue_type(struct dialogue *d)
 static int session_try(struct kftp_session *session, int *err)
 {
 	struct dialogue *d;
+	int end = 0;
 	bool again;
 
 	d = kvzalloc(sizeof(*d), GFP_KERNEL);
@@ -110,13 +111,16 @@ static int session_try(struct kftp_session *session, int *err)
 	session->strangers += d->data.strangers;
 	kftp_data_close(&d->data);
 	if (is_get(d))
-		kftp_sink_end(&session->sink);
+		end = kftp_sink_end(&session->sink);
+	/* what the local side failed at is the better reason */
+	if (end && *err && *err != -ECANCELED)
+		*err = end;
 	kftp_control_close(&d->control);
 	if (d->doubtful && is_get(d))
 		kftp_sink_discard(&session->sink);
 	if (d->doubtful && d->offset && d->config->direction != KFTP_APPEND)
 		d->again = true;
-	again = d->again && !session->fresh;
+	again = d->again && !session->fresh && !session->sink.failed;
 	if (again)
 		session->fresh = true;
 	/* commands and replies may have held the password */
@@ -145,7 +149,9 @@ int kftp_session_run(struct kftp_session *session)
 	if (err)
 		return err;
 	kftp_state_attempt(session->state);
-	session->fresh = false;
+	/* a sink has forgotten what was of no use, a server may have it yet */
+	if (session->config->direction == KFTP_GET)
+		session->fresh = false;
 	while (session_try(session, &err))
 		;
 	return err;

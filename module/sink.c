@@ -30,9 +30,6 @@
 #define KFTP_SAVE_BYTES		(64 * 1024 * 1024)
 #define KFTP_SAVE_TIME		(2 * HZ)
 
-/* So much of what is there is compared with what the server has */
-#define KFTP_COMPARE_BYTES	(64 * 1024)
-
 /* A smaller file is as well kept in the page cache: somebody wants to read it */
 #define KFTP_DIRECT_MIN		(4 * 1024 * 1024)
 
@@ -372,10 +369,21 @@ static int sink_setattr(struct kftp_sink *sink, struct iattr *attr)
  */
 static int sink_result(struct kftp_sink *sink, int err)
 {
-	if (err)
+	/* want of room says nothing against what came before */
+	if (err && err != -ENOSPC && err != -EDQUOT && err != -EFBIG)
 		sink->failed = true;
 	/* not what the same errno means of a socket */
 	return err == -EAGAIN ? -EIO : err;
+}
+
+static int sink_sync(struct kftp_sink *sink, int datasync)
+{
+	int err = vfs_fsync(sink->file, datasync);
+
+	/* even want of room: it is found out too late here */
+	if (err)
+		sink->failed = true;
+	return err;
 }
 
 /* Whatever is there is worthless: say so on the disk before it changes */
@@ -387,7 +395,7 @@ static int sink_restart(struct kftp_sink *sink)
 	if (sink->keep && sink->resume.durable) {
 		sink->resume.durable = 0;
 		err = kftp_resume_save(sink->file, &sink->resume) ?:
-		      vfs_fsync(sink->file, 0);
+		      sink_sync(sink, 0);
 	}
 	sink->have = 0;
 	if (!err && i_size_read(file_inode(sink->file)))
@@ -432,6 +440,8 @@ int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,
 		kftp_pause_enter();
 		err = sink_result(sink, sink_restart(sink));
 		kftp_pause_leave();
+		/* a slow disk is no stalled server */
+		kftp_wait_progress(sink->wait);
 	}
 	if (!err && sink->digest)
 		err = kftp_digest_start(sink->digest) ?:
@@ -465,7 +475,7 @@ static int sink_save(struct kftp_sink *sink, loff_t to)
 	if (!sink_is_recorded(sink) || to <= sink->resume.durable ||
 	    sink->failed)
 		return 0;
-	err = sink_result(sink, vfs_fsync(sink->file, 1));
+	err = sink_sync(sink, 1);
 	if (err)
 		return err;
 	sink->resume.durable = to;
@@ -552,6 +562,21 @@ int kftp_sink_write(struct kftp_sink *sink, struct iov_iter *from)
 }
 
 /**
+ * kftp_sink_room - where to receive
+ * @sink: begun, and direct
+ * @most: bytes that are wanted at most
+ * @to: set on success
+ *
+ * Waits for the disk if all buffers are with it.
+ *
+ * Return: 0, or the errno of a write that failed.
+ */
+int kftp_sink_room(struct kftp_sink *sink, size_t most, struct iov_iter *to)
+{
+	return sink_result(sink, kftp_direct_room(sink->direct, most, to));
+}
+
+/**
  * kftp_sink_wrote - bytes were received into @sink's buffers
  * @sink: begun, and direct
  * @at: where they are
@@ -575,7 +600,8 @@ int kftp_sink_wrote(struct kftp_sink *sink, struct iov_iter *at, size_t n)
 	sink->pos += n;
 	if (!sink_save_due(sink))
 		return 0;
-	err = sink_result(sink, kftp_direct_drain(sink->direct));
+	err = sink_result(sink, kftp_direct_drain(sink->direct)) ?:
+	      kftp_wait_check(sink->wait);
 	if (err)
 		return err;
 	kftp_pause_enter();
@@ -595,7 +621,12 @@ int kftp_sink_end(struct kftp_sink *sink)
 	int err = 0;
 
 	if (sink->direct) {
-		err = sink_result(sink, kftp_direct_finish(sink->direct));
+		/* who is cancelled and keeps nothing need not wait for more */
+		if (!sink->keep && READ_ONCE(sink->wait->cancelled))
+			err = kftp_direct_drain(sink->direct);
+		else
+			err = kftp_direct_finish(sink->direct);
+		err = sink_result(sink, err);
 		sink->have = max(sink->have, kftp_direct_written(sink->direct));
 		kftp_direct_close(sink->direct);
 		sink->direct = NULL;
@@ -712,7 +743,7 @@ static int sink_finish(struct kftp_sink *sink)
 		attr.ia_valid |= ATTR_MTIME | ATTR_MTIME_SET;
 		attr.ia_mtime = sink->mtime;
 	}
-	return sink_setattr(sink, &attr) ?: vfs_fsync(sink->file, 0);
+	return sink_setattr(sink, &attr) ?: sink_sync(sink, 0);
 }
 
 static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)

@@ -80,6 +80,7 @@ loff_t kftp_sink_offset(const struct kftp_sink *sink,
 int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,
 		    const struct kftp_version *version, enum kftp_cache cache);
 int kftp_sink_write(struct kftp_sink *sink, struct iov_iter *from);
+int kftp_sink_room(struct kftp_sink *sink, size_t most, struct iov_iter *to);
 int kftp_sink_wrote(struct kftp_sink *sink, struct iov_iter *at, size_t n);
 int kftp_sink_end(struct kftp_sink *sink);
 void kftp_sink_discard(struct kftp_sink *sink);

@@ -34,7 +34,7 @@ static void no_rate_is_no_limit(void **state)
 
 	(void)state;
 	kftp_pace_init(&pace, 0, 5 * SEC);
-	assert_int_equal(kftp_pace_most(&pace), SIZE_MAX / 2);
+	assert_true(kftp_pace_most(&pace) >= 1 << 30);
 	kftp_pace_moved(&pace, 1 << 20, 5 * SEC);
 	assert_int_equal(kftp_pace_left(&pace, 5 * SEC), 0);
 	assert_int_equal(kftp_pace_left(&pace, 0), 0);
