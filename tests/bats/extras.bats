@@ -182,6 +182,13 @@ put() { # name attribute=value...
 	(($(stat -c %Y "$DIR/a") >= before - 1)) || fail "$(stat -c %y "$DIR/a")"
 	server_log time-plain
 	assert_log '< MDTM*' 0
+	# Nor is it kept when it is asked for to retry.
+	set_attr a retries 1
+	start a
+	expect_done a
+	server_log time-plain
+	assert_log '< MDTM*' 1
+	(($(stat -c %Y "$DIR/a") >= before - 1)) || fail "$(stat -c %y "$DIR/a")"
 }
 
 @test "a time that is none is ignored, and 421 is not" {

@@ -118,6 +118,51 @@ occupy() { # name
 	[[ ! -e $DIR/a ]]
 }
 
+@test "max_active takes 1 to 1024, and buffers_mib 0 to 65536, and nothing else" {
+	local pair file before first last low high value
+	for pair in "max_active 1 1024 0 1025" "buffers_mib 0 65536 -1 65537"; do
+		read -r file first last low high <<<"$pair"
+		file=/sys/module/kftp/parameters/$file
+		whole "$file"
+		before=$REPLY
+		for value in "$first" "$last"; do
+			try "$file" "$value"
+			assert_equal "$REPLY" 0
+		done
+		for value in "$low" "$high" x '' 4294967297; do
+			try "$file" "$value"
+			[[ $REPLY == E@(INVAL|RANGE) ]] || fail "$file: $value got $REPLY"
+		done
+		assert_content "$file" "$last"$'\n'
+		printf '%s' "$before" >"$file"
+	done
+}
+
+@test "600 jobs run at once, when so many may" {
+	set +T
+	local number running=0 jobs=("$CONFIG"/n{1..600})
+	printf '600\n' >"$MAX_ACTIVE"
+	# Connecting to it takes them for ever: frames go out, and nobody answers.
+	ip neigh replace 192.0.2.9 lladdr 02:00:00:00:00:99 dev "$CLIENT_IF" nud permanent
+	mkdir "${jobs[@]}"
+	for number in {1..600}; do
+		printf '192.0.2.9\n' >"$CONFIG/n$number/host"
+		printf 'x\n' >"$CONFIG/n$number/src"
+		printf '%s\n' "$DIR/n$number" >"$CONFIG/n$number/dst"
+		printf '1\n' >"$CONFIG/n$number/start"
+	done
+	wait_state n600 phase connect
+	for number in {1..600}; do
+		state "n$number" phase
+		[[ $REPLY != connect ]] || running=$((running + 1))
+	done
+	assert_equal "$running" 600
+	rmdir "${jobs[@]}"
+	ip neigh del 192.0.2.9 dev "$CLIENT_IF"
+	nap 1
+	assert_equal "$(compgen -G "$DIR/.n*")" ""
+}
+
 @test "max_active raised lets waiting jobs go" {
 	printf '1\n' >"$MAX_ACTIVE"
 	occupy first

@@ -272,6 +272,11 @@ except OSError as error:
 		assert_state "$case" resumed 0
 		assert_state "$case" attempts 1
 	done
+	# Who refuses REST is not asked twice for the file.
+	for case in rest-501 rest-502 rest-504 rest-550 rest-554; do
+		server_log "$case"
+		assert_log '< RETR *' 2
+	done
 }
 
 @test "421 to REST and 450 or 550 to RETR after it fail, and what was there is kept" {

@@ -71,7 +71,7 @@ wait_long() { # name attribute=value...
 		assert_no_part "$DIR/$case"
 		# It did not begin again.
 		state $case resumed
-		((REPLY >= 600000)) || fail "$(describe $case)"
+		((REPLY >= 300000)) || fail "$(describe $case)"
 		server_log $case
 		assert_log '< REST *' 2
 	done
