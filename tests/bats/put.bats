@@ -80,11 +80,14 @@ put_all() { # attribute=value...
 	put_all "host=$SERVER6"
 }
 
+# pyftpdlib forgets a client now and then when there are many at once.
 @test "files of 0 bytes to 1 MiB + 3 come whole to pyftpdlib" {
+	printf '1\n' >"$MAX_ACTIVE"
 	put_all "port=$PYFTP_PORT"
 }
 
 @test "files of 0 bytes to 1 MiB + 3 come whole to pyftpdlib over IPv6" {
+	printf '1\n' >"$MAX_ACTIVE"
 	put_all "port=$PYFTP_PORT" "host=$SERVER6"
 }
 
