@@ -13,6 +13,9 @@
 /* Bytes that are too few to be woken for are looked for as often as this */
 #define KFTP_GATHER_TIME		(HZ / 2)
 
+/* At least what a receive buffer holds; a server may go on for ever */
+#define KFTP_SALVAGE_BYTES		(1024 * 1024)
+
 /* How long a server that refuses data has to say why */
 #define KFTP_BLAME_WAIT		(2 * HZ)
 
@@ -289,6 +292,23 @@ static int data_failed(struct dialogue *d, int error)
 	return err && err != -ETIMEDOUT ? err : -ECONNRESET;
 }
 
+/* What has come need not be sent again, if it is ever to be gone on with */
+static void data_salvage(struct dialogue *d)
+{
+	size_t left = KFTP_SALVAGE_BYTES;
+	ssize_t n;
+
+	if (!is_get(d) || d->ended || d->doubtful ||
+	    (!d->config->resume && !d->config->retries))
+		return;
+	while (left && !kftp_wait_check(d->wait)) {
+		n = data_move(d, left);
+		if (n <= 0 || data_moved(d, n))
+			break;
+		left -= n;
+	}
+}
+
 /* All is sent, and yet the server will not have it */
 static bool data_broken(struct dialogue *d)
 {
@@ -337,8 +357,10 @@ int kftp_dialogue_transfer(struct dialogue *d)
 		err = kftp_dialogue_watch(d);
 		if (!err && data_broken(d))
 			err = data_failed(d, -ECONNRESET);
-		if (err)
+		if (err) {
+			data_salvage(d);
 			return err;
+		}
 		/* that we took our time is no stall of the server's */
 		if (left)
 			kftp_wait_progress(d->wait);

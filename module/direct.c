@@ -17,7 +17,7 @@
 #include "pause.h"
 
 #define KFTP_BUFFERS		3
-#define KFTP_BUFFER_BYTES	(768 * 1024)
+#define KFTP_BUFFER_BYTES	(896 * 1024)
 
 /* Larger pieces make shorter lists, where memory is not in crumbs */
 #define KFTP_PIECE_ORDER	4

@@ -10,9 +10,6 @@
 /* What is moved at once takes so long at most: smooth to whoever watches */
 #define KFTP_PACE_SLICE_NS	(NS_PER_SEC / 20)
 
-/* Bytes, however fast; their time in nanoseconds does not overflow */
-#define KFTP_PACE_MOST		(1024 * 1024 * 1024)
-
 /* Who was late by more than this does not make up for it */
 #define KFTP_PACE_LATE_NS	(NS_PER_SEC / 5)
 

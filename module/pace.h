@@ -5,6 +5,9 @@
 
 #include "pure.h"
 
+/* Bytes, however fast; their time in nanoseconds does not overflow */
+#define KFTP_PACE_MOST		(1024 * 1024 * 1024)
+
 /**
  * struct kftp_pace - when bytes may be moved
  * @rate: bytes a second, 0 for as many as there are
