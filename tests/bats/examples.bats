@@ -121,3 +121,33 @@ fetch() { # argument...
 	assert_no_part "$DIR/got"
 	[[ ! -e $DIR/got ]]
 }
+
+# The lines of a section of README that are meant to be typed.
+readme() { # heading
+	local line there=
+	LINES_OF=()
+	while IFS= read -r line; do
+		case $line in
+		"## $1") there=1 ;;
+		'## '*) there= ;;
+		'    # '*) [[ -z $there ]] || LINES_OF+=("${line#    # }") ;;
+		esac
+	done <"$EXAMPLES/../README.md"
+	((${#LINES_OF[@]} > 0)) || fail "README has no lines to type in '$1'"
+}
+
+@test "README's lines to send and to fetch do so as they stand" {
+	local line
+	readme 'Sending, and a transfer that has to arrive'
+	for line in "${LINES_OF[@]}"; do
+		eval "$line" >>"$DIR/said"
+		case $line in
+		'echo 1 >start') expect_done "${PWD##*/}" 60 ;;
+		esac
+	done
+	cmp "/boot/vmlinuz-$(uname -r)" "$FTP_ROOT/pub/vmlinuz"
+	cmp "/boot/vmlinuz-$(uname -r)" /scratch/vmlinuz
+	grep -q 'fetch/status:done' "$DIR/said"
+	cd /
+	rm /scratch/vmlinuz "$FTP_ROOT/pub/vmlinuz"
+}
