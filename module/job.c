@@ -236,6 +236,9 @@ static void job_log(struct kftp_job *job, const struct kftp_session *session)
 		len += scnprintf(more + len, sizeof(more) - len,
 				 ", %u connections from elsewhere refused",
 				 session->strangers);
+	if (session->source.changed)
+		len += scnprintf(more + len, sizeof(more) - len,
+				 ", the source changed");
 	if (session->sink.dir_error)
 		scnprintf(more + len, sizeof(more) - len,
 			  ", directory not synced: %pe",

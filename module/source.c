@@ -90,8 +90,11 @@ int kftp_source_check(struct kftp_source *source)
 	err = source_stat(source, &stat);
 	if (err)
 		return err;
-	return stat.size == source->size &&
-	       timespec64_equal(&stat.mtime, &source->mtime) ? 0 : -EIO;
+	if (stat.size == source->size &&
+	    timespec64_equal(&stat.mtime, &source->mtime))
+		return 0;
+	source->changed = true;
+	return -EIO;
 }
 
 /**
@@ -119,8 +122,10 @@ ssize_t kftp_source_send(struct kftp_source *source, struct file *to,
 	if (n < 0)
 		return n;
 	n = do_splice_direct(source->file, &source->pos, to, &ignored, most, 0);
-	/* the file says that it has more */
-	return n ?: -EIO;
+	if (n)
+		return n;
+	/* the file was to have more */
+	return kftp_source_check(source) ?: -EIO;
 }
 
 /**

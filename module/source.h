@@ -16,6 +16,7 @@ struct shash_desc;
  * @size: bytes, when it was opened
  * @mtime: when it was changed, by then
  * @pos: sent up to here
+ * @changed: it is not what it was when it was opened
  * @digest: owned; NULL if nobody asked
  */
 struct kftp_source {
@@ -23,6 +24,7 @@ struct kftp_source {
 	loff_t size;
 	struct timespec64 mtime;
 	loff_t pos;
+	bool changed;
 	struct shash_desc *digest;
 };
 

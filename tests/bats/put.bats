@@ -247,8 +247,9 @@ put_all() { # attribute=value...
 	expect_done a
 }
 
-@test "a src that grows, shrinks or is rewritten meanwhile is EIO" {
+@test "a src that grows, shrinks or is rewritten meanwhile is EIO, and the log says why" {
 	local how
+	mark_log
 	for how in grow shrink shrink-to-sent rewrite touch same; do
 		cp "$SPACE/1048579" "$DIR/$how"
 		touch -d 2020-01-01 "$DIR/$how"
@@ -270,6 +271,10 @@ put_all() { # attribute=value...
 	expect_failed touch EIO
 	expect_done same
 	assert_took same 2000 20000
+	logged 6
+	for how in "${LOGGED[@]}"; do
+		[[ $how == *"same: done"* || $how == *"failed: EIO in phase"*", the source changed" ]] || fail "$how"
+	done
 }
 
 @test "a src that is removed or renamed meanwhile is sent all the same" {
