@@ -2,10 +2,10 @@
 /*
  * Direct I/O: what the network received goes to the disk, past the page cache.
  *
- * Of two buffers one is filled from the network while the other is on its way to
- * the disk. More and smaller ones were measured to cost more, and to keep a disk
- * that is as fast as the network no busier. What direct I/O cannot take, above
- * all a file's last few bytes, goes through the page cache.
+ * Of three buffers one is filled from the network while the others are on their
+ * way to the disk. With two, a disk about as fast as the network was measured to
+ * have each wait for the other; smaller ones cost more. What direct I/O cannot
+ * take, above all a file's last few bytes, goes through the page cache.
  */
 #include <linux/bvec.h>
 #include <linux/ioprio.h>
@@ -16,7 +16,7 @@
 #include "direct.h"
 #include "pause.h"
 
-#define KFTP_BUFFERS		2
+#define KFTP_BUFFERS		3
 #define KFTP_BUFFER_BYTES	(1024 * 1024)
 
 /* Larger pieces make shorter lists, where memory is not in crumbs */
@@ -345,7 +345,7 @@ over_budget:
  * @most: bytes that are wanted at most
  * @to: set on success
  *
- * Waits for the disk if both buffers are with it.
+ * Waits for the disk if all buffers are with it.
  *
  * Return: 0, or the errno of a write that failed.
  */
