@@ -45,7 +45,7 @@ static const struct kernel_param_ops buffers_mib_ops = {
 };
 
 module_param_cb(buffers_mib, &buffers_mib_ops, &kftp_buffers_mib, 0644);
-MODULE_PARM_DESC(buffers_mib, "MiB for the direct I/O of all jobs, 3 each (0-65536, default 64)");
+MODULE_PARM_DESC(buffers_mib, "MiB for the direct I/O of all jobs, 2.625 each (0-65536, default 64)");
 
 static int __init kftp_init(void)
 {
