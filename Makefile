@@ -10,19 +10,40 @@ release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 	'$(KDIR)/include/generated/utsrelease.h')
 installed = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 
+PREFIX ?= /usr
+tools = scripts/tools
+
 # A root that is being put together has no modules of the kernel's to go by yet.
 depmod = if [ -e '$(installed)/modules.order' ]; then \
 	depmod -a $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'; fi
+
+.PHONY: all
+all: modules tools
 
 .PHONY: modules
 modules: headers
 	$(kbuild) modules
 
+.PHONY: tools
+tools: build/kftp-state
+
+build/kftp-state: scripts/tools/kftp-state.c include/uapi/kftp.h
+	@mkdir -p build
+	$(CC) -std=gnu11 -O2 -Wall -Wextra $(CPPFLAGS) -Iinclude/uapi $(CFLAGS) $(LDFLAGS) -o $@ $<
+
 .PHONY: install
-install: modules
+install: install-modules install-tools
+
+.PHONY: install-modules
+install-modules: modules
 	$(kbuild) modules_install INSTALL_MOD_PATH='$(INSTALL_MOD_PATH)' \
 		INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
 	$(depmod)
+
+.PHONY: install-tools
+install-tools: tools
+	install -D -m 755 $(tools)/kftp '$(DESTDIR)$(PREFIX)/bin/kftp'
+	install -D -m 755 build/kftp-state '$(DESTDIR)$(PREFIX)/libexec/kftp/kftp-state'
 
 .PHONY: uninstall
 uninstall: headers
