@@ -188,6 +188,33 @@ cancel() { # job
 	[[ $REPLY == 0 ]] || fail "cancel of $1 got $REPLY"
 }
 
+# The user's tools
+
+# All that "make install" brings but the module, once a guest.
+install_tools() {
+	[[ -x /usr/bin/kftp ]] || make -s -C "${KFTP_TESTS%/*}" install-tools >&2
+}
+
+# Runs the command: what it is to exit with, and its arguments. Its messages are in $stderr.
+kftp_exits() { # status argument...
+	local status_wanted=$1
+	shift
+	run --separate-stderr kftp "$@"
+	# shellcheck disable=SC2154
+	[[ $status == "$status_wanted" ]] || fail "kftp $* exits with $status, not $status_wanted: $output $stderr"
+}
+
+# The command's one message.
+assert_said() { # pattern
+	# shellcheck disable=SC2053
+	[[ $stderr == $1 && $stderr != *$'\n'* ]] || fail "not '$1', but: $stderr"
+}
+
+assert_no_jobs() {
+	local jobs=("$CONFIG"/*/)
+	[[ ! -d ${jobs[0]} ]] || fail "left behind: ${jobs[*]}"
+}
+
 # Watching
 
 state() { # job file
