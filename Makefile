@@ -11,7 +11,41 @@ release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 installed = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 
 PREFIX ?= /usr
-tools = scripts/tools
+systemddir ?= $(PREFIX)/lib/systemd
+udevdir ?= $(PREFIX)/lib/udev
+mandir ?= $(PREFIX)/share/man
+completiondir ?= $(PREFIX)/share/bash-completion/completions
+# initramfs-tools looks nowhere else.
+initramfsdir ?= /usr/share/initramfs-tools
+
+# All that is installed beside the module: its mode, what it is here, and there.
+define tools_installed
+755 scripts/tools/kftp $(PREFIX)/bin/kftp
+755 build/kftp-state $(PREFIX)/libexec/kftp/kftp-state
+644 scripts/tools/completion $(completiondir)/kftp
+644 scripts/tools/man/kftp.8 $(mandir)/man8/kftp.8
+644 scripts/tools/man/kftp.conf.5 $(mandir)/man5/kftp.conf.5
+644 scripts/tools/man/kftp.4 $(mandir)/man4/kftp.4
+644 scripts/tools/systemd/kftp@.service $(systemddir)/system/kftp@.service
+644 scripts/tools/systemd/kftp-done@.service $(systemddir)/system/kftp-done@.service
+644 scripts/tools/systemd/kftp-jobs.target $(systemddir)/system/kftp-jobs.target
+644 scripts/tools/systemd/modprobe@kftp.service.d/kftp.conf $(systemddir)/system/modprobe@kftp.service.d/kftp.conf
+755 scripts/tools/systemd/kftp-generator $(systemddir)/system-generators/kftp-generator
+644 scripts/tools/udev/60-kftp.rules $(udevdir)/rules.d/60-kftp.rules
+755 scripts/tools/initramfs/hook $(initramfsdir)/hooks/kftp
+644 scripts/tools/initramfs/conf-hook $(initramfsdir)/conf-hooks.d/kftp
+755 scripts/tools/initramfs/boot $(initramfsdir)/scripts/init-premount/kftp
+endef
+export tools_installed
+
+# An administrator's, empty at first; passwords are for nobody else to read.
+define dirs_installed
+755 /etc/kftp/jobs
+755 /etc/kftp/done.d
+755 /etc/kftp/initramfs
+700 /etc/kftp/credentials
+endef
+export dirs_installed
 
 # A root that is being put together has no modules of the kernel's to go by yet.
 depmod = if [ -e '$(installed)/modules.order' ]; then \
@@ -31,6 +65,11 @@ build/kftp-state: scripts/tools/kftp-state.c include/uapi/kftp.h
 	@mkdir -p build
 	$(CC) -std=gnu11 -O2 -Wall -Wextra $(CPPFLAGS) -Iinclude/uapi $(CFLAGS) $(LDFLAGS) -o $@ $<
 
+# systemd and udev of the machine that this runs on, not of a root that is being
+# put together, are told what is new and what has gone.
+reload = if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then \
+	systemctl daemon-reload && udevadm control --reload; fi
+
 .PHONY: install
 install: install-modules install-tools
 
@@ -40,15 +79,39 @@ install-modules: modules
 		INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
 	$(depmod)
 
+# The unit is the one file that knows where the command is.
 .PHONY: install-tools
 install-tools: tools
-	install -D -m 755 $(tools)/kftp '$(DESTDIR)$(PREFIX)/bin/kftp'
-	install -D -m 755 build/kftp-state '$(DESTDIR)$(PREFIX)/libexec/kftp/kftp-state'
+	@echo "$$dirs_installed" | while read -r mode dir; do \
+		install -v -d -m $$mode "$(DESTDIR)$$dir" || exit; done
+	@echo "$$tools_installed" | while read -r mode from to; do \
+		install -v -D -m $$mode $$from "$(DESTDIR)$$to" || exit; done
+	@[ '$(PREFIX)' = /usr ] || sed -i 's|/usr/bin/kftp|$(PREFIX)/bin/kftp|' \
+		'$(DESTDIR)$(systemddir)/system/kftp@.service'
+	@$(reload)
 
 .PHONY: uninstall
-uninstall: headers
+uninstall: uninstall-modules uninstall-tools
+
+.PHONY: uninstall-modules
+uninstall-modules: headers
 	rm -f '$(installed)'/updates/kftp.ko*
+	! [ -d '$(installed)/updates' ] || rmdir --ignore-fail-on-non-empty '$(installed)/updates'
 	$(depmod)
+
+# What an administrator put into /etc/kftp stays.
+.PHONY: uninstall-tools
+uninstall-tools:
+	@[ -n '$(DESTDIR)' ] || ! [ -d /run/systemd/system ] || \
+		systemctl --quiet disable kftp-jobs.target 2>/dev/null || true
+	@echo "$$tools_installed" | while read -r _ _ file; do \
+		rm -v -f "$(DESTDIR)$$file" || exit; done
+	@for dir in '$(PREFIX)/libexec/kftp' '$(systemddir)/system/modprobe@kftp.service.d' \
+		$$(echo "$$dirs_installed" | cut -d ' ' -f 2) /etc/kftp; do \
+		! [ -d "$(DESTDIR)$$dir" ] || \
+			rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$dir" || exit; done
+	@! [ -d '$(DESTDIR)/etc/kftp' ] || echo 'left as it is: $(DESTDIR)/etc/kftp'
+	@$(reload)
 
 .PHONY: headers
 headers:
@@ -59,7 +122,7 @@ headers:
 # What follows installs what it needs, and asks nothing of this machine's kernel.
 
 # What narrows them.
-export KERNEL TESTS FILTER ROUNDS BENCH COUNT
+export KERNEL TESTS FILTER ROUNDS BENCH COUNT VERSION
 
 .PHONY: check
 check:
@@ -68,6 +131,10 @@ check:
 .PHONY: check-unit
 check-unit:
 	@scripts/check --unit
+
+.PHONY: check-system
+check-system:
+	@scripts/check --system
 
 .PHONY: check-power
 check-power:
@@ -96,6 +163,10 @@ guest:
 	@scripts/image >/dev/null
 	@scripts/module $(KERNEL)
 
+.PHONY: deb
+deb:
+	@scripts/deb
+
 .PHONY: modules-for
 modules-for:
 	@scripts/deps build
@@ -115,19 +186,25 @@ distclean: clean
 	@scripts/image --remove
 
 define help
-The module, for the kernel that runs or that of KDIR=/lib/modules/.../build:
+For the kernel that runs, or that of KDIR=/lib/modules/.../build:
 
-  make                build it, in module/ (W=1 warns more, C=2 asks sparse)
-  make install        install it, and depmod (DESTDIR, INSTALL_MOD_PATH)
-  make uninstall      take it away again, and depmod
+  make                build the module, in module/ (W=1 warns more, C=2 asks
+                      sparse), and what the command kftp needs, in build/
+  make install        install both, or only one: install-modules, install-tools
+                      (DESTDIR, INSTALL_MOD_PATH, PREFIX=/usr/local)
+  make uninstall      take them away again: uninstall-modules, uninstall-tools
 
 Without loading anything here: a Debian guest under QEMU, made at the first use.
 Each installs the Debian packages that it misses, as root or through sudo.
 
+  make deb            the packages kftp-dkms and kftp-tools, in build/deb
   make demo           watch a session
-  make check          test: unit tests, then each kernel in a guest
+  make check          test: unit tests, then each kernel in a guest, then whole
+                      machines
                       (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
   make check-unit     only the unit tests
+  make check-system   only whole machines: what is packaged, and what happens
+                      at boot (TESTS='reboot')
   make check-power    cut a guest's power in mid-transfer, and again (ROUNDS=50)
   make bench          what transfers cost, beside other clients: tables, and
                       build/bench-KERNEL.csv and .svg (KERNEL=6.1,
