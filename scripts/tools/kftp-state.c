@@ -49,11 +49,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -65,7 +67,8 @@
 #include <kftp.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
+/* As the kernel calls it, which has it in a header */
+#define __printf(fmt, args) __attribute((format(printf, fmt, args)))
 
 enum {
 	EXIT_USAGE = 2,
@@ -89,13 +92,21 @@ enum {
 #define BAR_MIN 8
 #define BAR_MAX 50
 
-/* What a job's state is wanted of, beside what its uevent file has */
+/* What can be wanted of a job beside what its file "uevent" has */
+enum { PHASE_FILE, SIZE_FILE, TIME_FILE, ATTEMPTS_FILE, RESUMED_FILE };
+
+static const char * const wanted_files[] = {
+	[PHASE_FILE] = "phase",
+	[SIZE_FILE] = "size",
+	[TIME_FILE] = "elapsed_ms",
+	[ATTEMPTS_FILE] = "attempts",
+	[RESUMED_FILE] = "resumed",
+};
+
 enum {
-	WANT_PHASE = 1,
-	WANT_SIZE = 2,
-	WANT_TIME = 4,
-	WANT_ATTEMPTS = 8,
-	WANT_RESUMED = 16,
+	WANT_TABLE = 1 << PHASE_FILE | 1 << SIZE_FILE | 1 << TIME_FILE,
+	WANT_METRICS = 1 << SIZE_FILE | 1 << TIME_FILE | 1 << ATTEMPTS_FILE,
+	WANT_ALL = (1 << ARRAY_SIZE(wanted_files)) - 1,
 };
 
 /**
@@ -183,15 +194,11 @@ static const struct {
 	{ "elapsed_ms", NUMBER },
 };
 
-static const char * const status_names[] = {
-	"idle", "queued", "running", "done", "failed", "cancelled",
-};
-
 /* The class's directory */
 static int class_dir = -1;
 
 /* How many characters of a terminal's line are drawn, and not ended yet */
-static volatile sig_atomic_t drawn;
+static atomic_int drawn;
 
 static void __printf(1, 2) complain(const char *format, ...)
 {
@@ -205,7 +212,7 @@ static void __printf(1, 2) complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-static void __attribute__((noreturn)) die_errno(const char *what)
+static noreturn void die_errno(const char *what)
 {
 	complain("%s: %s", what, strerror(errno));
 	exit(EXIT_FAILURE);
@@ -234,7 +241,12 @@ static void __printf(2, 3) add(struct text *text, const char *format, ...)
 
 static void copy(char *to, size_t size, const char *from)
 {
-	snprintf(to, size, "%s", from);
+	size_t len = strlen(from);
+
+	if (len > size - 1)
+		len = size - 1;
+	memcpy(to, from, len);
+	to[len] = '\0';
 }
 
 static long long now_ms(void)
@@ -249,9 +261,8 @@ static long long now_ms(void)
 
 static bool valid_name(const char *name)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz"
-				      "0123456789._-";
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t len = strlen(name);
 
 	return len >= 1 && len <= KFTP_JOB_NAME_MAX && name[0] != '.' &&
@@ -342,6 +353,7 @@ static void parse_uevent(struct job *job, char *lines)
 static int job_read(struct job *job, unsigned int want)
 {
 	char value[FILE_MAX];
+	size_t i;
 	int err;
 
 	err = read_file(job->dir, "uevent", value, true);
@@ -358,35 +370,29 @@ static int job_read(struct job *job, unsigned int want)
 	if (!job->run)
 		return 0;
 
-	if (want & WANT_PHASE) {
-		err = read_file(job->dir, "phase", value, false);
+	for (i = 0; i < ARRAY_SIZE(wanted_files); i++) {
+		if (!(want & 1U << i))
+			continue;
+		err = read_file(job->dir, wanted_files[i], value, false);
 		if (err < 0)
 			return err;
-		copy(job->phase, sizeof(job->phase), value);
-	}
-	if (want & WANT_SIZE) {
-		err = read_file(job->dir, "size", value, false);
-		if (err < 0)
-			return err;
-		job->size = strtoll(value, NULL, 10);
-	}
-	if (want & WANT_TIME) {
-		err = read_file(job->dir, "elapsed_ms", value, false);
-		if (err < 0)
-			return err;
-		job->elapsed_ms = strtoull(value, NULL, 10);
-	}
-	if (want & WANT_ATTEMPTS) {
-		err = read_file(job->dir, "attempts", value, false);
-		if (err < 0)
-			return err;
-		job->attempts = strtoull(value, NULL, 10);
-	}
-	if (want & WANT_RESUMED) {
-		err = read_file(job->dir, "resumed", value, false);
-		if (err < 0)
-			return err;
-		job->resumed = strtoull(value, NULL, 10);
+		switch (i) {
+		case PHASE_FILE:
+			copy(job->phase, sizeof(job->phase), value);
+			break;
+		case SIZE_FILE:
+			job->size = strtoll(value, NULL, 10);
+			break;
+		case TIME_FILE:
+			job->elapsed_ms = strtoull(value, NULL, 10);
+			break;
+		case ATTEMPTS_FILE:
+			job->attempts = strtoull(value, NULL, 10);
+			break;
+		case RESUMED_FILE:
+			job->resumed = strtoull(value, NULL, 10);
+			break;
+		}
 	}
 	return 0;
 }
@@ -455,6 +461,12 @@ static bool open_class(void)
 	if (class_dir < 0 && errno != ENOENT)
 		die_errno(KFTP_SYSFS_DIR);
 	return class_dir >= 0;
+}
+
+static int compare_jobs(const void *a, const void *b)
+{
+	return strcmp(((const struct job *)a)->name,
+		      ((const struct job *)b)->name);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -694,16 +706,16 @@ static void print_row(FILE *out, const struct row *row, const int *widths,
 
 /*
  * Prints the table, of at most as many lines and columns. If there are more
- * jobs, those that have something to do come first.
+ * jobs than lines, those that have something to do come first.
  */
 static void print_table(FILE *out, const struct jobs *jobs, size_t lines,
 			int most)
 {
+	const bool cut = jobs->count + 1 > lines;
 	struct row *rows = grow(NULL, jobs->count + 1, sizeof(*rows));
-	bool some = jobs->count + 1 > lines;
+	size_t i, room = cut ? lines - 2 : jobs->count;
 	int widths[COLUMNS] = {};
-	size_t i, room;
-	int column, len, pass;
+	int column, len;
 
 	title_row(&rows[0]);
 	for (i = 0; i < jobs->count; i++)
@@ -717,18 +729,19 @@ static void print_table(FILE *out, const struct jobs *jobs, size_t lines,
 	}
 
 	print_row(out, &rows[0], widths, most);
-	room = some ? lines - 2 : jobs->count;
-	for (pass = 0; pass < 2; pass++) {
-		for (i = 0; i < jobs->count && room; i++) {
-			if (some && is_active(&jobs->job[i]) == (pass == 1))
-				continue;
-			if (!some && pass == 1)
-				continue;
-			print_row(out, &rows[i + 1], widths, most);
-			room--;
-		}
+	for (i = 0; i < jobs->count && room; i++) {
+		if (cut && !is_active(&jobs->job[i]))
+			continue;
+		print_row(out, &rows[i + 1], widths, most);
+		room--;
 	}
-	if (some)
+	for (i = 0; cut && i < jobs->count && room; i++) {
+		if (is_active(&jobs->job[i]))
+			continue;
+		print_row(out, &rows[i + 1], widths, most);
+		room--;
+	}
+	if (cut)
 		fprintf(out, "and %zu more\n", jobs->count - (lines - 2));
 	free(rows);
 }
@@ -738,7 +751,7 @@ static int table(char **named)
 	struct jobs jobs = {};
 	int status;
 
-	status = jobs_read(&jobs, named, WANT_PHASE | WANT_SIZE | WANT_TIME);
+	status = jobs_read(&jobs, named, WANT_TABLE);
 	/* if there is none of those that were named, there is nothing to show */
 	if (jobs.count || !*named)
 		print_table(stdout, &jobs, SIZE_MAX, INT_MAX);
@@ -794,6 +807,213 @@ static int detail(char **named)
 		}
 	}
 	return status;
+}
+
+static void print_string(const char *text)
+{
+	const unsigned char *c;
+
+	putchar('"');
+	for (c = (const unsigned char *)text; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			printf("\\%c", *c);
+		else if (*c < ' ' || *c > '~')
+			printf("\\u%04x", *c);
+		else
+			putchar(*c);
+	}
+	putchar('"');
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strlen(text) == strspn(text, "0123456789");
+}
+
+static void print_value(size_t i, const char *text)
+{
+	if (files[i].kind == NUMBER && is_number(text))
+		printf("%s", text);
+	else if (files[i].kind == NUMBER || !*text ||
+		 (!strcmp(files[i].name, "error") && !strcmp(text, "0")))
+		printf("null");
+	else
+		print_string(text);
+}
+
+static int json(char **named)
+{
+	char **names = *named ? named : all_names();
+	static struct values values;
+	int status = EXIT_SUCCESS;
+	bool first = true;
+	char **name;
+	size_t i;
+
+	putchar('[');
+	for (name = names; *name; name++) {
+		if (!read_values(&values, *name)) {
+			if (*named)
+				status = no_job(*name);
+			continue;
+		}
+		printf("%s\n{\"job\":\"%s\"", first ? "" : ",", *name);
+		first = false;
+		for (i = 0; i < ARRAY_SIZE(files); i++) {
+			if (!values.there[i])
+				continue;
+			printf(",\"%s\":", files[i].name);
+			print_value(i, values.text[i]);
+		}
+		putchar('}');
+	}
+	printf("%s]\n", first ? "" : "\n");
+	if (!*named)
+		free_names(names);
+	return status;
+}
+
+/* metrics */
+
+static void metric(const char *name, const char *type, const char *help)
+{
+	printf("# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static bool has_failed(const struct job *job)
+{
+	return !strcmp(job->status, "failed");
+}
+
+static void print_statuses(const struct jobs *jobs)
+{
+	static const char * const names[] = {
+		"idle", "queued", "running", "done", "failed", "cancelled",
+	};
+	size_t i, k, count;
+
+	metric("kftp_jobs", "gauge", "How many jobs there are, by status.");
+	for (k = 0; k < ARRAY_SIZE(names); k++) {
+		count = 0;
+		for (i = 0; i < jobs->count; i++)
+			count += !strcmp(jobs->job[i].status, names[k]);
+		printf("kftp_jobs{status=\"%s\"} %zu\n", names[k], count);
+	}
+}
+
+/* Of each error that there is, once */
+static void print_failures(const struct jobs *jobs)
+{
+	const struct job *job = jobs->job;
+	size_t i, k, count;
+
+	metric("kftp_failures", "gauge",
+	       "How many jobs failed the last time that they ran, by error.");
+	for (i = 0; i < jobs->count; i++) {
+		if (!has_failed(&job[i]))
+			continue;
+		count = 0;
+		for (k = 0; k < jobs->count; k++) {
+			if (!has_failed(&job[k]) ||
+			    strcmp(job[k].error, job[i].error))
+				continue;
+			if (k < i)
+				break;
+			count++;
+		}
+		if (count)
+			printf("kftp_failures{error=\"%s\"} %zu\n",
+			       job[i].error, count);
+	}
+}
+
+enum metric {
+	JOB_STATUS, JOB_FAILED, JOB_BYTES, JOB_SIZE, JOB_DURATION, JOB_ATTEMPTS,
+	JOB_RUNS, METRICS
+};
+
+static const struct {
+	const char *name;
+	const char *type;
+	const char *help;
+} job_metrics[METRICS] = {
+	[JOB_STATUS] = { "kftp_job_status", "gauge",
+		"1, with the job's status as a label." },
+	[JOB_FAILED] = { "kftp_job_failed", "gauge",
+		"1 if the job's last run failed, with the error as a label." },
+	[JOB_BYTES] = { "kftp_job_bytes", "gauge",
+		"How many bytes of the file there are." },
+	[JOB_SIZE] = { "kftp_job_size_bytes", "gauge",
+		"How many bytes the file has, if that is known." },
+	[JOB_DURATION] = { "kftp_job_duration_seconds", "gauge",
+		"How long the job's last run took, or has taken so far." },
+	[JOB_ATTEMPTS] = { "kftp_job_attempts", "gauge",
+		"How often the job's last run has tried." },
+	[JOB_RUNS] = { "kftp_job_runs_total", "counter",
+		"How often the job was started." },
+};
+
+/* The value, or an empty text if there is none */
+static void add_value(struct text *text, enum metric which,
+		      const struct job *job)
+{
+	if (which == JOB_STATUS || (which == JOB_FAILED && has_failed(job)))
+		add(text, "1");
+	else if (which == JOB_RUNS)
+		add(text, "%llu", job->run);
+	else if (!job->run)
+		return;
+	else if (which == JOB_BYTES)
+		add(text, "%llu", job->bytes);
+	else if (which == JOB_SIZE && job->size >= 0)
+		add(text, "%lld", job->size);
+	else if (which == JOB_DURATION)
+		add(text, "%llu.%03llu", job->elapsed_ms / 1000,
+		    job->elapsed_ms % 1000);
+	else if (which == JOB_ATTEMPTS)
+		add(text, "%llu", job->attempts);
+}
+
+/* Names and errors have nothing in them that would have to be escaped */
+static void print_samples(const struct jobs *jobs, enum metric which)
+{
+	const struct job *job = jobs->job;
+	struct text value;
+
+	metric(job_metrics[which].name, job_metrics[which].type,
+	       job_metrics[which].help);
+	for (; job < jobs->job + jobs->count; job++) {
+		value.len = 0;
+		value.s[0] = '\0';
+		add_value(&value, which, job);
+		if (!value.len)
+			continue;
+		printf("%s{name=\"%s\"", job_metrics[which].name, job->name);
+		if (which == JOB_STATUS)
+			printf(",status=\"%s\"", job->status);
+		if (which == JOB_FAILED)
+			printf(",error=\"%s\"", job->error);
+		printf("} %s\n", value.s);
+	}
+}
+
+static int metrics(bool loaded)
+{
+	char *none = NULL;
+	struct jobs jobs = {};
+	enum metric which;
+
+	metric("kftp_up", "gauge", "1 if the module kftp is loaded.");
+	printf("kftp_up %d\n", loaded);
+	if (!loaded)
+		return EXIT_SUCCESS;
+
+	jobs_read(&jobs, &none, WANT_METRICS);
+	print_statuses(&jobs);
+	print_failures(&jobs);
+	for (which = 0; which < METRICS; which++)
+		print_samples(&jobs, which);
+	return EXIT_SUCCESS;
 }
 
 /* Waiting */
@@ -908,8 +1128,6 @@ static void rate_update(struct job *job)
 	if (!is_moving(job) || !rate->last_ms || bytes < rate->last_bytes ||
 	    job->attempts != rate->attempts) {
 		*rate = (struct rate){};
-	} else if (ms < TICK_TERMINAL / 2) {
-		return;
 	} else {
 		less = RATE_OVER / (RATE_OVER + ms);
 		rate->bytes = rate->bytes * less + (bytes - rate->last_bytes);
@@ -1026,12 +1244,24 @@ static void add_figures(struct text *text, const struct job *job, bool done)
 	add(text, "  %-12s", part.s);
 }
 
+static void add_bar(struct text *line, int full, int length)
+{
+	int i;
+
+	add(line, "[");
+	for (i = 0; i < full; i++)
+		add(line, "=");
+	if (full < length)
+		add(line, ">%*s", length - full - 1, "");
+	add(line, "] ");
+}
+
 /* "name  12% [===>      ] 1.2 of 10.0 MiB  3.4 MiB/s  5 s left" */
 static void progress_line(struct text *line, const struct job *job, int width)
 {
 	bool done = !strcmp(job->status, "done");
 	struct text figures = {};
-	int bar, full;
+	int bar;
 
 	/* a character in the last column may begin a new line */
 	width--;
@@ -1048,12 +1278,8 @@ static void progress_line(struct text *line, const struct job *job, int width)
 			bar = width - (int)(line->len + figures.len) - 3;
 			if (bar > BAR_MAX)
 				bar = BAR_MAX;
-			full = bar * percent(job) / 100;
 			if (bar >= BAR_MIN)
-				add(line, "[%.*s%s%*s] ", full,
-				    "=================================================="
-				    , full < bar ? ">" : "",
-				    full < bar ? bar - full - 1 : 0, "");
+				add_bar(line, bar * percent(job) / 100, bar);
 		}
 		add(line, "%s", figures.s);
 	}
@@ -1113,26 +1339,38 @@ static void on_deadly_signal(int signal)
 	raise(signal);
 }
 
-static void on_other_signal(int signal)
+static void on_resize(int signal)
 {
 	(void)signal;
 }
 
-/* A program that a shell runs in the background has some ignored */
+/* So that it ends a poll(2), and all is drawn anew */
+static void catch_resize(void)
+{
+	struct sigaction action = { .sa_handler = on_resize };
+
+	sigaction(SIGWINCH, &action, NULL);
+}
+
+/*
+ * A shell has some ignored in what it runs in the background, which is not meant
+ * for us. nohup has another ignored, and means it.
+ */
 static void catch_signals(bool terminal)
 {
 	static const int deadly[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
 	struct sigaction action = { .sa_flags = SA_RESETHAND };
+	struct sigaction old;
 	size_t i;
 
 	action.sa_handler = terminal ? on_deadly_signal : SIG_DFL;
-	for (i = 0; i < ARRAY_SIZE(deadly); i++)
-		sigaction(deadly[i], &action, NULL);
-
-	/* ends a poll(2), so that all is drawn anew */
-	action = (struct sigaction){ .sa_handler = on_other_signal };
+	for (i = 0; i < ARRAY_SIZE(deadly); i++) {
+		sigaction(deadly[i], NULL, &old);
+		if (deadly[i] != SIGHUP || old.sa_handler != SIG_IGN)
+			sigaction(deadly[i], &action, NULL);
+	}
 	if (terminal)
-		sigaction(SIGWINCH, &action, NULL);
+		catch_resize();
 }
 
 /**
@@ -1258,6 +1496,7 @@ static int wait_for(char **named, bool quiet)
 	unsigned long long *runs;
 	unsigned int want = 0;
 	int limit, tick = 0;
+	long long left;
 	size_t ended = 0, i;
 	struct job *job;
 
@@ -1265,8 +1504,7 @@ static int wait_for(char **named, bool quiet)
 	wait.plain = !quiet && !wait.terminal;
 	if (!quiet || wait.notify >= 0) {
 		tick = wait.terminal ? TICK_TERMINAL : TICK_PLAIN;
-		want = WANT_PHASE | WANT_SIZE | WANT_TIME | WANT_ATTEMPTS |
-		       WANT_RESUMED;
+		want = WANT_ALL;
 	}
 	catch_signals(wait.terminal);
 	raise_limit();
@@ -1302,11 +1540,11 @@ static int wait_for(char **named, bool quiet)
 		if (ended == jobs->count)
 			break;
 		show(&wait, ended);
-		/* of what is only queued, one line */
+		/* the first lines are due even if nothing has changed */
 		limit = -1;
-		if (wait.plain && !jobs->job[0].said[0])
-			limit = sooner(limit,
-				       wait.begun_ms + TICK_PLAIN - now_ms());
+		left = wait.begun_ms + TICK_PLAIN - now_ms();
+		if (wait.plain && left > 0)
+			limit = left;
 		jobs_sleep(jobs, limit, tick, want);
 	}
 
@@ -1320,7 +1558,171 @@ static int wait_for(char **named, bool quiet)
 	return status;
 }
 
-static void __attribute__((noreturn)) usage(void)
+/* watch */
+
+/* Whether it is among the first so many */
+static bool jobs_have(const struct jobs *jobs, size_t count, const char *name)
+{
+	size_t first = 0, last = count, middle;
+	int order;
+
+	while (first < last) {
+		middle = (first + last) / 2;
+		order = strcmp(name, jobs->job[middle].name);
+		if (!order)
+			return true;
+		if (order < 0)
+			last = middle;
+		else
+			first = middle + 1;
+	}
+	return false;
+}
+
+/* Adds the jobs that are new; those that there were are sorted, and remain so */
+static void jobs_scan(struct jobs *jobs)
+{
+	const size_t count = jobs->count;
+	char **names = all_names();
+	char **name;
+
+	for (name = names; *name; name++)
+		if (!jobs_have(jobs, count, *name))
+			jobs_poll(jobs, *name, WANT_TABLE);
+	free_names(names);
+	qsort(jobs->job, jobs->count, sizeof(*jobs->job), compare_jobs);
+}
+
+static void drop_gone(struct jobs *jobs)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < jobs->count; i++)
+		if (!jobs->job[i].gone)
+			jobs->job[kept++] = jobs->job[i];
+	jobs->count = kept;
+}
+
+/* Draws the table over the one that was there, if it has become another */
+static void draw_table(const struct jobs *jobs)
+{
+	static char *last;
+	struct winsize size;
+	char *all, *line, *rest;
+	size_t len;
+	FILE *out;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+		size = (struct winsize){};
+	out = open_memstream(&all, &len);
+	if (!out)
+		die_errno("memory");
+	print_table(out, jobs, size.ws_row > 4 ? size.ws_row - 1 : 23,
+		    size.ws_col > 1 ? size.ws_col - 1 : 79);
+	if (fclose(out))
+		die_errno("memory");
+	if (last && !strcmp(last, all)) {
+		free(all);
+		return;
+	}
+
+	/* the first time all that was there is erased, and then what is old */
+	fputs(last ? "\033[H" : "\033[H\033[2J", stdout);
+	for (line = all; *line; line = rest + 1) {
+		rest = strchr(line, '\n');
+		printf("%.*s\033[K\n", (int)(rest - line), line);
+	}
+	fputs("\033[J", stdout);
+	fflush(stdout);
+	free(last);
+	last = all;
+}
+
+/* Prints a line for each job whose status or phase is not what it was */
+static void print_changes(struct jobs *jobs)
+{
+	static bool titled;
+	int widths[COLUMNS];
+	char state[sizeof(((struct job *)NULL)->said)];
+	struct job *job;
+	struct row row;
+	size_t i;
+	int column;
+
+	for (column = 0; column < COLUMNS; column++)
+		widths[column] = columns[column].width;
+	if (!titled) {
+		title_row(&row);
+		print_row(stdout, &row, widths, INT_MAX);
+		titled = true;
+	}
+	for (i = 0; i < jobs->count; i++) {
+		job = &jobs->job[i];
+		snprintf(state, sizeof(state), "%s %s",
+			 job->gone ? "removed" : job->status, job->phase);
+		if (!strcmp(state, job->said))
+			continue;
+		copy(job->said, sizeof(job->said), state);
+		job_row(&row, job);
+		print_row(stdout, &row, widths, INT_MAX);
+	}
+	if (fflush(stdout))
+		die_errno("standard output");
+}
+
+static bool is_dumb(const char *term)
+{
+	return !term || !*term || !strcmp(term, "dumb");
+}
+
+static int watch(char **named)
+{
+	const bool terminal = isatty(STDOUT_FILENO) && !is_dumb(getenv("TERM"));
+	const bool all = !*named;
+	struct jobs jobs = { .looked_ms = now_ms() };
+	long long scanned_ms = now_ms(), drawn_ms = 0;
+	int status = EXIT_SUCCESS;
+	size_t i, left;
+
+	raise_limit();
+	if (terminal)
+		catch_resize();
+	if (all)
+		jobs_scan(&jobs);
+	for (; *named; named++)
+		if (!jobs_poll(&jobs, *named, WANT_TABLE))
+			status = no_job(*named);
+
+	while (all || jobs.count) {
+		if (terminal) {
+			draw_table(&jobs);
+			drawn_ms = now_ms();
+		} else {
+			print_changes(&jobs);
+		}
+		if (all)
+			drop_gone(&jobs);
+		left = 0;
+		for (i = 0; i < jobs.count; i++)
+			left += is_active(&jobs.job[i]) ||
+				(!jobs.job[i].gone && !jobs.job[i].run);
+		if (!all && !left)
+			break;
+
+		jobs_sleep(&jobs, all ? TICK_SCAN : -1, TICK_TERMINAL,
+			   WANT_TABLE);
+		/* so many changes a second can be read, and no more */
+		if (terminal && now_ms() - drawn_ms < TICK_TERMINAL)
+			poll(NULL, 0, drawn_ms + TICK_TERMINAL - now_ms());
+		if (all && now_ms() - scanned_ms >= TICK_SCAN) {
+			jobs_scan(&jobs);
+			scanned_ms = now_ms();
+		}
+	}
+	return status;
+}
+
+static noreturn void usage(void)
 {
 	fputs("usage: kftp-state table | json | watch [JOB]...\n"
 	      "       kftp-state detail JOB...\n"
@@ -1333,7 +1735,7 @@ int main(int argc, char **argv)
 {
 	const char *command = argc > 1 ? argv[1] : "";
 	char **named = argv + 2;
-	bool quiet = false;
+	bool quiet = false, loaded;
 	int status;
 
 	if (argc < 2)
@@ -1348,7 +1750,12 @@ int main(int argc, char **argv)
 	if (!valid_names(named))
 		return EXIT_USAGE;
 
-	if (!open_class()) {
+	loaded = open_class();
+	if (!strcmp(command, "metrics") && !*named) {
+		status = metrics(loaded);
+		goto out;
+	}
+	if (!loaded) {
 		complain("the module is not loaded: modprobe kftp loads it");
 		return EXIT_NO_MODULE;
 	}
@@ -1357,11 +1764,15 @@ int main(int argc, char **argv)
 		status = table(named);
 	else if (!strcmp(command, "detail") && *named)
 		status = detail(named);
+	else if (!strcmp(command, "json"))
+		status = json(named);
+	else if (!strcmp(command, "watch"))
+		status = watch(named);
 	else if (!strcmp(command, "wait") && *named)
 		status = wait_for(named, quiet);
 	else
 		usage();
-
+out:
 	if (fflush(stdout) || ferror(stdout))
 		die_errno("standard output");
 	return status;
