@@ -128,11 +128,12 @@ struct rate {
 
 /**
  * struct job - a job, as it was when it was looked at
+ * @name: its name; up to @size it is what the state files say
  * @dir: its directory, as the name may become another job's; or -1
  * @status_fd: its file "status", to be polled; or -1
  * @gone: it was removed
  * @ended: the run that is waited for has ended
- * @named: it was asked for by its name
+ * @awaited: which run is waited for
  * @said: what the last line about it said
  * @said_ms: when that was
  * @rate: how fast its bytes come
@@ -152,7 +153,7 @@ struct job {
 	int status_fd;
 	bool gone;
 	bool ended;
-	bool named;
+	unsigned long long awaited;
 	char said[40];
 	long long said_ms;
 	struct rate rate;
@@ -766,23 +767,43 @@ struct values {
 	bool there[ARRAY_SIZE(files)];
 };
 
+/* Whether a look at the job has said what is in the file */
+static bool is_known(const struct job *job, const char *file, char *value)
+{
+	if (!strcmp(file, "status"))
+		copy(value, FILE_MAX, job->status);
+	else if (!strcmp(file, "error"))
+		copy(value, FILE_MAX, job->error);
+	else if (!strcmp(file, "bytes"))
+		snprintf(value, FILE_MAX, "%llu", job->bytes);
+	else if (!strcmp(file, "run"))
+		snprintf(value, FILE_MAX, "%llu", job->run);
+	else
+		return false;
+	return true;
+}
+
 /* Whether there is such a job */
 static bool read_values(struct values *values, const char *name)
 {
+	size_t i = 0;
 	struct job job;
-	size_t i;
 	int len;
 
 	if (!job_open(&job, name))
 		return false;
-	for (i = 0; i < ARRAY_SIZE(files); i++) {
+	job_look(&job, 0);
+	for (; !job.gone && i < ARRAY_SIZE(files); i++) {
+		values->there[i] = true;
+		if (is_known(&job, files[i].name, values->text[i]))
+			continue;
 		len = read_file(job.dir, files[i].name, values->text[i], false);
 		if (len == -ENODEV)
-			break;
+			job.gone = true;
 		values->there[i] = len >= 0;
 	}
 	job_close(&job);
-	return i == ARRAY_SIZE(files);
+	return !job.gone;
 }
 
 static int detail(char **named)
@@ -813,16 +834,16 @@ static void print_string(const char *text)
 {
 	const unsigned char *c;
 
-	putchar('"');
+	putchar_unlocked('"');
 	for (c = (const unsigned char *)text; *c; c++) {
 		if (*c == '"' || *c == '\\')
 			printf("\\%c", *c);
 		else if (*c < ' ' || *c > '~')
 			printf("\\u%04x", *c);
 		else
-			putchar(*c);
+			putchar_unlocked(*c);
 	}
-	putchar('"');
+	putchar_unlocked('"');
 }
 
 static bool is_number(const char *text)
@@ -1283,10 +1304,11 @@ static void progress_line(struct text *line, const struct job *job, int width)
 		}
 		add(line, "%s", figures.s);
 	}
-	if (line->len > (size_t)width) {
+	if (line->len > (size_t)width)
 		line->len = width;
-		line->s[width] = '\0';
-	}
+	while (line->len && line->s[line->len - 1] == ' ')
+		line->len--;
+	line->s[line->len] = '\0';
 }
 
 static void put(const struct text *text)
@@ -1310,7 +1332,12 @@ static void draw(const struct text *line)
 	if (drawn && !strcmp(last.s, line->s))
 		return;
 	last = *line;
-	add(&out, "\r%s%*s", line->s, rest > 0 ? rest : 0, "");
+	add(&out, "\r%s", line->s);
+	/* over what was longer, and back, as a ^C is echoed there */
+	if (rest > 0)
+		add(&out, "%*s", rest, "");
+	for (; rest > 0; rest--)
+		add(&out, "\b");
 	put(&out);
 	drawn = line->len;
 }
@@ -1375,7 +1402,7 @@ static void catch_signals(bool terminal)
 
 /**
  * struct wait - waiting for jobs
- * @jobs: those jobs; @run of each is the one that is waited for
+ * @jobs: those jobs
  * @terminal: a line is drawn
  * @plain: lines are printed
  * @notify: systemd's socket, or -1
@@ -1383,7 +1410,8 @@ static void catch_signals(bool terminal)
  * @to_len: that address' length
  * @told: what systemd was told last, and @told_phase the phase then
  * @told_ms: when that was
- * @begun_ms: when the waiting began
+ * @looked_ms: when the last tick was that was shown
+ * @said: lines were printed
  */
 struct wait {
 	struct jobs jobs;
@@ -1395,7 +1423,8 @@ struct wait {
 	struct text told;
 	char told_phase[sizeof(((struct job *)NULL)->phase)];
 	long long told_ms;
-	long long begun_ms;
+	long long looked_ms;
+	bool said;
 };
 
 static void notify_open(struct wait *wait)
@@ -1476,27 +1505,26 @@ static void show(struct wait *wait, size_t ended)
 			      terminal_width(STDERR_FILENO));
 		draw(&line);
 	}
-	/* what is over at once needs no lines */
-	if (wait->plain && now_ms() - wait->begun_ms >= TICK_PLAIN) {
+	/* at a tick: what is over before the first needs no lines */
+	if (wait->plain && wait->looked_ms != wait->jobs.looked_ms) {
 		for (i = 0; i < wait->jobs.count; i++)
 			if (!wait->jobs.job[i].ended)
 				say(&wait->jobs.job[i]);
+		wait->said = true;
 	}
+	wait->looked_ms = wait->jobs.looked_ms;
 }
 
 static int wait_for(char **named, bool quiet)
 {
 	const bool one = !named[1];
 	struct wait wait = {
-		.begun_ms = now_ms(),
 		.terminal = !quiet && one && isatty(STDERR_FILENO),
 	};
 	struct jobs *jobs = &wait.jobs;
 	int status = EXIT_SUCCESS;
-	unsigned long long *runs;
 	unsigned int want = 0;
 	int limit, tick = 0;
-	long long left;
 	size_t ended = 0, i;
 	struct job *job;
 
@@ -1517,11 +1545,10 @@ static int wait_for(char **named, bool quiet)
 			complain("%s was never started", *named);
 			return EXIT_USAGE;
 		}
+		job->awaited = job->run;
 	}
-	runs = grow(NULL, jobs->count, sizeof(*runs));
-	for (i = 0; i < jobs->count; i++)
-		runs[i] = jobs->job[i].run;
 	jobs->looked_ms = now_ms();
+	wait.looked_ms = jobs->looked_ms;
 
 	for (;;) {
 		for (i = 0; i < jobs->count; i++) {
@@ -1529,7 +1556,7 @@ static int wait_for(char **named, bool quiet)
 			if (job->ended)
 				continue;
 			rate_update(job);
-			job->ended = !is_active(job) || job->run != runs[i];
+			job->ended = !is_active(job) || job->run != job->awaited;
 			ended += job->ended;
 			if (job->gone) {
 				end_line(false);
@@ -1540,17 +1567,16 @@ static int wait_for(char **named, bool quiet)
 		if (ended == jobs->count)
 			break;
 		show(&wait, ended);
-		/* the first lines are due even if nothing has changed */
+		/* the first lines are due even if none runs, and has ticks */
 		limit = -1;
-		left = wait.begun_ms + TICK_PLAIN - now_ms();
-		if (wait.plain && left > 0)
-			limit = left;
+		if (wait.plain && !wait.said)
+			limit = sooner(limit, jobs->looked_ms + tick - now_ms());
 		jobs_sleep(jobs, limit, tick, want);
 	}
 
 	job = &jobs->job[0];
-	if (wait.terminal && !job->gone && job->run == runs[0] &&
-	    !strcmp(job->status, "done")) {
+	if (wait.terminal && job->run == job->awaited &&
+	    !job->gone && !strcmp(job->status, "done")) {
 		show(&wait, ended);
 		end_line(true);
 	}
@@ -1722,7 +1748,7 @@ static int watch(char **named)
 	return status;
 }
 
-static noreturn void usage(void)
+static noreturn void die_usage(void)
 {
 	fputs("usage: kftp-state table | json | watch [JOB]...\n"
 	      "       kftp-state detail JOB...\n"
@@ -1739,7 +1765,7 @@ int main(int argc, char **argv)
 	int status;
 
 	if (argc < 2)
-		usage();
+		die_usage();
 	if (!strcmp(command, "wait") && *named && !strcmp(*named, "-q")) {
 		quiet = true;
 		named++;
@@ -1756,7 +1782,7 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	if (!loaded) {
-		complain("the module is not loaded: modprobe kftp loads it");
+		complain("the module kftp is not loaded: modprobe kftp loads it");
 		return EXIT_NO_MODULE;
 	}
 
@@ -1771,7 +1797,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(command, "wait") && *named)
 		status = wait_for(named, quiet);
 	else
-		usage();
+		die_usage();
 out:
 	if (fflush(stdout) || ferror(stdout))
 		die_errno("standard output");
