@@ -188,6 +188,20 @@ codes_of() { # script
 	done
 }
 
+@test "kftp(8) has the metrics that there are" {
+	local what name metrics=''
+	job bad src=pub/missing
+	start bad
+	expect_failed bad ENOENT
+	while read -r _ what name _; do
+		[[ $what != TYPE ]] || metrics+=" $name"
+	done < <("${KFTP_TESTS%/*}/build/kftp-state" metrics)
+	page kftp.8
+	section Metrics ENVIRONMENT
+	entries '(kftp_[a-z_]+)\ '
+	same_words 'helper and page' "$metrics" "${!ENTRY[*]}"
+}
+
 @test "kftp.conf(5) has each attribute of a job, with its default and its limits" {
 	local file key value text max long keys='' required
 	mkdir "$CONFIG/fresh"
