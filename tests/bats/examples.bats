@@ -6,22 +6,84 @@ load kftp
 
 EXAMPLES=${KFTP_TESTS%/*}/examples
 
+setup_file() {
+	install_tools
+}
+
+# Whatever the examples put into place.
 teardown() {
+	local files=(/etc/kftp/{jobs,credentials,done.d}/* /etc/systemd/system/{by-hand,list-,kftp}* /usr/local/sbin/kftp-outbox)
+	systemctl stop 'kftp@*' 'kftp-*.path' 'kftp-*.service' 'list-*'
 	clean_up
 	unmount_all
-	rm -f /tmp/small
+	rm -rf "${files[@]}" /etc/systemd/system/*.wants/kftp* /tmp/small /srv/{small,by-hand,nightly,list*,outbox*} \
+		/run/kftp/done /var/log/kftp-small
+	systemctl daemon-reload
+	systemctl reset-failed
 }
 
-# Whatever became of it, an example leaves no job behind.
-assert_no_jobs() {
-	local jobs=("$CONFIG"/*/)
-	[[ ! -d ${jobs[0]} ]] || fail "left behind: ${jobs[*]}"
+# The lines of a text that are meant to be typed, or of a section of it, into LINES_OF.
+typed() { # file [heading]
+	local line there=
+	[[ -n ${2-} ]] || there=1
+	LINES_OF=()
+	while IFS= read -r line; do
+		case $line in
+		"## ${2-}") there=1 ;;
+		'## '*) [[ -z ${2-} ]] || there= ;;
+		'    # '*) [[ -z $there ]] || LINES_OF+=("${line#    # }") ;;
+		esac
+	done <"$1"
+	((${#LINES_OF[@]} > 0)) || fail "$1 has no lines to type ${2-}"
 }
 
-fetch() { # argument...
-	run --separate-stderr "$EXAMPLES/shell/fetch" "$@"
-	assert_output ''
-	assert_no_jobs
+# Does what an example's text says, from one line to another; what that prints is in SAID.
+follow() { # example [first-pattern [last-pattern]]
+	local line there=
+	[[ -n ${2-} ]] || there=1
+	typed "$EXAMPLES/$1/README.md"
+	cd "$EXAMPLES/$1" || return
+	for line in "${LINES_OF[@]}"; do
+		# shellcheck disable=SC2053
+		[[ $line != ${2-} ]] || there=1
+		if [[ -n $there ]]; then
+			eval "$line" >>"$DIR/said"
+		fi
+		# shellcheck disable=SC2053
+		[[ $line != ${3-} ]] || there=
+	done
+	cd /
+	whole "$DIR/said"
+	SAID=$REPLY
+}
+
+# Waits until a file is there, and has something in it.
+appears() { # file [seconds]
+	local until=$((SECONDS + ${2-20}))
+	until [[ -s $1 ]]; do
+		((SECONDS <= until)) || fail "$1 never came: $(systemctl --no-pager --failed)"
+		nap 0.1
+	done
+}
+
+vanishes() { # file [seconds]
+	local until=$((SECONDS + ${2-20}))
+	while [[ -e $1 ]]; do
+		((SECONDS <= until)) || fail "$1 never went: $(systemctl --no-pager --failed)"
+		nap 0.1
+	done
+}
+
+# The messages of a unit, systemd's included, into REPLY, until a pattern is among them.
+journal() { # unit pattern
+	local until=$((SECONDS + 20))
+	while :; do
+		REPLY=$(journalctl --no-pager -o cat --unit "$1")
+		# shellcheck disable=SC2053
+		[[ $REPLY != $2 ]] || return 0
+		((SECONDS <= until)) || fail "no '$2' in the journal of $1: $REPLY"
+		nap 0.5
+	done
 }
 
 @test "the session by hand works as written" {
@@ -34,111 +96,95 @@ fetch() { # argument...
 	assert_no_jobs
 }
 
-@test "fetch brings a file to an anonymous user" {
-	fetch "$SERVER4" pub/small "$DIR/got"
-	assert_success
-	# shellcheck disable=SC2154
-	[[ $stderr == *"done: 4096 bytes in "*" ms" ]] || fail "$stderr"
-	cmp "$FTP_ROOT/pub/small" "$DIR/got"
-	assert_no_part "$DIR/got"
+@test "systemd: a job as a unit, whose password is a credential, in plain or encrypted" {
+	follow systemd '*' 'ls *'
+	cmp "$FTP_ROOT/pub/small" /srv/small
+	[[ $SAID == *'kftp: small: done, 4096 bytes in '*' /srv/small'* ]] || fail "$SAID"
+	rm /srv/small
+	follow systemd 'mkdir *'
+	cmp "$FTP_ROOT/pub/small" /srv/small
+	assert_state small run 2
 }
 
-@test "fetch logs in with a password from a file, with or without a newline" {
-	printf '%s\n' "$FTP_PASS" >"$DIR/password"
-	fetch -P "$PYFTP_PORT" -u "$FTP_USER" -p "$DIR/password" "$SERVER6" 'pub/with space' "$DIR/got"
-	assert_success
-	cmp "$FTP_ROOT/pub/with space" "$DIR/got"
-	printf '%s' "$FTP_PASS" >"$DIR/password"
-	fetch -u "$FTP_USER" -p "$DIR/password" "$SERVER4" pub/empty "$DIR/got"
-	assert_success
-	[[ ! -s $DIR/got ]]
-}
-
-@test "fetch logs in with a password from standard input" {
-	fetch -u "$FTP_USER" -p - "$SERVER4" pub/one "$DIR/got" <<<"$FTP_PASS"
-	assert_success
-	assert_content "$DIR/got" 1
-}
-
-@test "fetch -r asks for what can be resumed" {
-	fetch -r "$SERVER4" pub/small "$DIR/got"
-	assert_success
-	cmp "$FTP_ROOT/pub/small" "$DIR/got"
-	assert_no_part "$DIR/got"
-	# A ramfs keeps no extended attributes.
-	mkdir "$DIR/mount"
-	mount -t ramfs ramfs "$DIR/mount"
-	fetch "$SERVER4" pub/small "$DIR/mount/got"
-	assert_success
-	fetch -r "$SERVER4" pub/small "$DIR/mount/got"
-	assert_failure 1
-	[[ $stderr == *'/start: Operation not supported' ]] || fail "$stderr"
-	assert_no_part "$DIR/mount/got"
-}
-
-@test "fetch says why a transfer failed" {
-	fetch "$SERVER4" pub/missing "$DIR/got"
-	assert_failure 1
-	[[ $stderr == *"failed: ENOENT in phase accept, the server said: 550 "* ]] || fail "$stderr"
-	[[ ! -e $DIR/got ]]
-	fetch -u "$FTP_USER" -p - "$SERVER4" pub/small "$DIR/got" <<<wrong
-	assert_failure 1
-	[[ $stderr == *"failed: EACCES in phase login, the server said: 530 "* ]] || fail "$stderr"
-}
-
-@test "fetch says why a job was refused" {
-	fetch "$SERVER4" pub/small "$DIR"
-	assert_failure 1
-	[[ $stderr == *'/start: Is a directory' ]] || fail "$stderr"
-	fetch 1.2.3 pub/small "$DIR/got"
-	assert_failure 1
-	[[ $stderr == *'/host: Invalid argument' ]] || fail "$stderr"
-	fetch "$SERVER4" pub/small
-	assert_failure 2
-}
-
-@test "a fetch that is terminated takes its job and its password along" {
-	local file name pid status=0
-	from_now_on hold-transfer
-	port_of hold-transfer
-	"$EXAMPLES/shell/fetch" -P "$REPLY" -u bob -p - "$SERVER4" x "$DIR/got" <<<top-secret-9 2>"$DIR/said" 3>&- &
-	pid=$!
-	name=fetch-$pid
-	while [[ ! -e $STATE/$name ]]; do
-		nap 0.1
-	done
-	wait_state "$name" phase transfer
-	for file in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do
-		if { whole "$file"; } 2>/dev/null && [[ $REPLY == *top-secret-9* ]]; then
-			fail "the password is in $file"
-		fi
-	done
-	kill -TERM "$pid"
-	wait "$pid" || status=$?
-	assert_equal "$status" 143
+@test "plain-unit: a unit of nothing but mkdir, echo and cat" {
+	follow plain-unit
+	[[ $SAID == *status:done*error:0*bytes:4096*' /srv/by-hand'* ]] || fail "$SAID"
+	cmp "$FTP_ROOT/pub/small" /srv/by-hand
 	assert_no_jobs
-	nap 1
-	assert_no_part "$DIR/got"
-	[[ ! -e $DIR/got ]]
+	# It fails where the transfer does, and can be stopped.
+	printf 'wrong\n' >/etc/kftp/credentials/by-hand
+	run ! systemctl start by-hand.service
+	journal by-hand.service '*error:EACCES*'
+	assert_no_jobs
+	systemctl start --no-block by-hand.service
+	systemctl stop by-hand.service
+	assert_no_jobs
 }
 
-# The lines of a section of README that are meant to be typed.
-readme() { # heading
-	local line there=
-	LINES_OF=()
-	while IFS= read -r line; do
-		case $line in
-		"## $1") there=1 ;;
-		'## '*) there= ;;
-		'    # '*) [[ -z $there ]] || LINES_OF+=("${line#    # }") ;;
-		esac
-	done <"$EXAMPLES/../README.md"
-	((${#LINES_OF[@]} > 0)) || fail "README has no lines to type in '$1'"
+@test "timer: a job at its time of the day" {
+	local day
+	follow timer
+	[[ $SAID == *'kftp@nightly.timer kftp@nightly.service'* ]] || fail "$SAID"
+	[[ ! -e /srv/nightly ]]
+	printf -v day '%(%F)T' $((EPOCHSECONDS + 86400))
+	date -s "$day 03:30:01" >/dev/null
+	appears /srv/nightly 60
+	cmp "$FTP_ROOT/pub/small" /srv/nightly
+	systemctl disable --now kftp@nightly.timer
+}
+
+@test "path: each file that appears is sent" {
+	follow path
+	vanishes /srv/outbox/hello
+	assert_content "$FTP_ROOT/pub/hello" $'hello\n'
+	# The next ones, and one that does not go.
+	mkdir /srv/outbox/directory
+	printf 'again\n' >'/srv/outbox/-a name'
+	vanishes '/srv/outbox/-a name'
+	assert_content "$FTP_ROOT/pub/-a name" $'again\n'
+	vanishes /srv/outbox/directory
+	[[ -d /srv/outbox-failed/directory ]]
+	journal kftp-outbox.service '*kftp-outbox: directory was not sent*'
+	printf 'last\n' >/srv/outbox/last
+	vanishes /srv/outbox/last
+	assert_content "$FTP_ROOT/pub/last" $'last\n'
+	rm "$FTP_ROOT"/pub/{hello,last,'-a name'}
+	systemctl disable --now kftp-outbox.path
+	assert_no_jobs
+}
+
+@test "chain: a unit after the transfer, another one if it failed" {
+	local sum
+	follow chain '*' 'systemctl start *'
+	appears /srv/list.sha256
+	follow chain 'cat *'
+	sum=$(sha256sum </srv/list)
+	[[ $SAID == "${sum%% *}  /srv/list"* ]] || fail "$SAID"
+	cmp "$FTP_ROOT/pub/small" /srv/list
+	rm /srv/list.sha256
+	printf 'src=pub/missing\n' | cat - <(grep -v '^src' "$EXAMPLES/chain/list.conf") >/etc/kftp/jobs/list.conf
+	run ! systemctl start kftp@list.service
+	journal list-failed.service '*kftp@list.service: exit-code 78*'
+	[[ ! -e /srv/list.sha256 ]]
+	# Nor is a transfer that was stopped a success.
+	printf 'src=pub/big\nrate_limit=65536\n' | cat - <(grep -v '^src' "$EXAMPLES/chain/list.conf") >/etc/kftp/jobs/list.conf
+	systemctl start --no-block kftp@list.service
+	wait_state list phase transfer
+	systemctl stop kftp@list.service
+	journal list-failed.service '*kftp@list.service: signal TERM*'
+	[[ ! -e /srv/list.sha256 ]]
+}
+
+@test "udev: something to do whenever a job has ended" {
+	follow udev '*' 'kftp run *'
+	appears /var/log/kftp-small
+	follow udev 'cat *'
+	[[ $SAID == *' small, run 1: done, error 0, 4096 bytes'$'\n' ]] || fail "$SAID"
 }
 
 @test "README's lines to send and to fetch do so as they stand" {
 	local line
-	readme 'Sending, and a transfer that has to arrive'
+	typed "$EXAMPLES/../README.md" 'Sending, and a transfer that has to arrive'
 	for line in "${LINES_OF[@]}"; do
 		eval "$line" >>"$DIR/said"
 		case $line in
