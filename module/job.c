@@ -2,8 +2,6 @@
 /*
  * A job and its runs: from start, through the queue and the session, to the end.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/cred.h>
 #include <linux/nsproxy.h>
 #include <linux/random.h>
@@ -219,11 +217,15 @@ static void job_notify(struct kftp_job *job, bool event)
 		kobject_uevent(&job->dev.kobj, KOBJ_CHANGE);
 }
 
+/* A line of the log, which says whose it is to who looks for a job's lines */
+#define job_printk(job, level, fmt, ...)				\
+	dev_printk_emit(level, &(job)->dev, KBUILD_MODNAME ": %s: " fmt "\n", \
+			dev_name(&(job)->dev), ##__VA_ARGS__)
+
 /* The run's one line in the log: neither a path nor a credential is in it */
 static void job_log(struct kftp_job *job, const struct kftp_session *session)
 {
 	const struct kftp_state *state = &job->state;
-	const char *name = dev_name(&job->dev);
 	const char *phase = kftp_phase_names[state->phase];
 	char error[KFTP_ERROR_MAX];
 	char more[128] = "";
@@ -246,17 +248,19 @@ static void job_log(struct kftp_job *job, const struct kftp_session *session)
 
 	switch (state->status) {
 	case KFTP_DONE:
-		pr_info("%s: done, %llu bytes in %lld ms%s\n", name,
-			state->bytes,
-			ktime_ms_delta(state->ended, state->started), more);
+		job_printk(job, LOGLEVEL_INFO, "done, %llu bytes in %lld ms%s",
+			   state->bytes,
+			   ktime_ms_delta(state->ended, state->started), more);
 		break;
 	case KFTP_CANCELLED:
-		pr_info("%s: cancelled in phase %s%s\n", name, phase, more);
+		job_printk(job, LOGLEVEL_INFO, "cancelled in phase %s%s", phase,
+			   more);
 		break;
 	default:
-		pr_warn("%s: failed: %s in phase %s, last reply %d%s\n", name,
-			kftp_state_error(state->error, error, sizeof(error)),
-			phase, state->reply_code, more);
+		job_printk(job, LOGLEVEL_WARNING,
+			   "failed: %s in phase %s, last reply %d%s",
+			   kftp_state_error(state->error, error, sizeof(error)),
+			   phase, state->reply_code, more);
 	}
 }
 

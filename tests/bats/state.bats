@@ -352,3 +352,16 @@ teardown() {
 	[[ $REPLY == *KFTP_STATUS=idle$'\n'* && $REPLY == *KFTP_RUN=0$'\n'* ]] || fail "$REPLY"
 	[[ $REPLY == *KFTP_ERROR=0$'\n'* && $REPLY == *KFTP_BYTES=0$'\n'* ]] || fail "$REPLY"
 }
+
+@test "the log's line tells journald whose it is" {
+	local until=$((SECONDS + 10))
+	job whose
+	start whose
+	expect_done whose
+	while :; do
+		run journalctl -k -o cat _KERNEL_SUBSYSTEM=kftp _KERNEL_DEVICE=+kftp:whose
+		[[ $output != 'kftp: whose: done, 4096 bytes in '* ]] || break
+		((SECONDS < until)) || fail "$output"
+		nap 0.2
+	done
+}
