@@ -83,13 +83,14 @@ wrong() { # pattern line...
 
 @test "an old password is not left to a file without one" {
 	port_of plain
-	job_file a "port=$REPLY" user=bob pass=secret-1
+	local port=$REPLY
+	job_file a "port=$port" user=bob pass=secret-1
 	chmod 600 a.conf
 	from_now_on plain
 	kftp_exits 0 run -q "$PWD/a.conf"
-	job_file a "port=$REPLY" user=bob
+	job_file a "port=$port" user=bob
 	kftp_exits 0 run -q "$PWD/a.conf"
-	job_file a "port=$REPLY"
+	job_file a "port=$port"
 	kftp_exits 0 run -q "$PWD/a.conf"
 	server_log plain
 	assert_log '< PASS secret-1' 1
