@@ -181,19 +181,3 @@ journal() { # unit pattern
 	follow udev 'cat *'
 	[[ $SAID == *' small, run 1: done, error 0, 4096 bytes'$'\n' ]] || fail "$SAID"
 }
-
-@test "README's lines to send and to fetch do so as they stand" {
-	local line
-	typed "$EXAMPLES/../README.md" 'Sending, and a transfer that has to arrive'
-	for line in "${LINES_OF[@]}"; do
-		eval "$line" >>"$DIR/said"
-		case $line in
-		'echo 1 >start') expect_done "${PWD##*/}" 60 ;;
-		esac
-	done
-	cmp "/boot/vmlinuz-$(uname -r)" "$FTP_ROOT/pub/vmlinuz"
-	cmp "/boot/vmlinuz-$(uname -r)" /scratch/vmlinuz
-	grep -q 'fetch/status:done' "$DIR/said"
-	cd /
-	rm /scratch/vmlinuz "$FTP_ROOT/pub/vmlinuz"
-}
