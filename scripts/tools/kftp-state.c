@@ -1535,9 +1535,11 @@ static int wait_for(char **named, bool quiet)
 		want = WANT_ALL;
 	}
 	catch_signals(wait.terminal);
-	raise_limit();
 
 	for (; *named; named++) {
+		/* not for a few: a unit may be forbidden to */
+		if (jobs->count == 100)
+			raise_limit();
 		if (!jobs_poll(jobs, *named, want))
 			return no_job(*named);
 		job = &jobs->job[jobs->count - 1];

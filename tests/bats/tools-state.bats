@@ -61,6 +61,7 @@ ran() {
 
 # Jobs that no server was reached for: as many as wanted, at a builtin each.
 many_failed() { # count
+	set +T
 	local name names
 	printf -v names ' many-%04d' $(seq "$1")
 	for name in $names; do
@@ -78,17 +79,23 @@ many_failed() { # count
 	done
 }
 
-# Milliseconds of CPU that a command takes, and no more than wanted.
+# A command takes no more milliseconds of CPU. What else the host does makes a guest's CPU slower, so the best of three
+# is what counts.
 assert_cheap() { # most command...
-	local most=$1 user system
+	local most=$1 user system best=
 	shift
 	TIMEFORMAT='%U %S'
-	{ time "$@" >"$DIR/out" 2>"$DIR/err"; } 2>"$DIR/time"
-	read -r user system <"$DIR/time"
-	user=${user/./} system=${system/./}
-	REPLY=$((10#$user + 10#$system))
-	echo "# $1 ${2##*/} ${3-}: $REPLY ms of CPU" >&3
-	((REPLY <= most)) || fail "$* took $REPLY ms of CPU"
+	for _ in 1 2 3; do
+		{ time "$@" >"$DIR/out" 2>"$DIR/err"; } 2>"$DIR/time"
+		read -r user system <"$DIR/time"
+		user=${user/./} system=${system/./}
+		REPLY=$((10#$user + 10#$system))
+		if [[ -z $best ]] || ((REPLY < best)); then
+			best=$REPLY
+		fi
+	done
+	echo "# ${*##*/}: $best ms of CPU" >&3
+	((best <= most)) || fail "$* took $best ms of CPU"
 }
 
 # The table
@@ -292,12 +299,15 @@ assert_cheap() { # most command...
 @test "what is no job's name is refused by every command, whatever there is of that path" {
 	local name command
 	job a
-	for command in table detail json watch wait; do
-		for name in a/ ../kftp/a .. . '' 'a b' $'a\nb' "$(printf 'n%.0s' {1..65})" .a "*"; do
-			helper 2 "$command" -- "$name"
-			assert_output ''
-			[[ $stderr == "kftp: no job can be called '"* && $stderr != *$'\n'* ]] || fail "$name: $stderr"
-		done
+	for command in detail json watch wait; do
+		helper 2 "$command" a ../kftp/a
+		assert_output ''
+		assert_equal "$stderr" "kftp: no job can be called '../kftp/a'"
+	done
+	for name in a/ . .. '' 'a b' $'a\nb' "$(printf 'n%.0s' {1..65})" .a '*'; do
+		helper 2 table -- a "$name"
+		assert_output ''
+		[[ $stderr == "kftp: no job can be called '"* && $stderr != *$'\n'* ]] || fail "$name: $stderr"
 	done
 }
 
@@ -611,7 +621,8 @@ screen_until() { # regular-expression [seconds]
 	typed "$HELPER wait a" Enter
 	screen_until 'a  25% \[=+> +\] 1\.0 of 4\.0 KiB'
 	typed C-c
-	screen_until $'KiB\^C\n+\\$'
+	# The shell ends a line that it finds, too.
+	screen_until $'KiB[^\n]*\\^C\n+\\$'
 	typed 'echo status $?' Enter
 	screen_until 'status 130'
 	assert_state a status running
