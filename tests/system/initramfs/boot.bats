@@ -8,8 +8,14 @@ bats_load_library bats-assert
 
 @test "the example's file was fetched in early boot, and is there" {
 	cmp <(seq 60000) /run/early
-	run -0 dmesg
+	# As the example says to find out.
+	cd /kftp/examples/initramfs
+	. "$BATS_TEST_DIRNAME/typed.bash"
+	typed 'the next boot:' '' >"$BATS_TEST_TMPDIR/said"
+	run -0 cat "$BATS_TEST_TMPDIR/said"
 	assert_line --partial '] kftp: early: done, 348894 bytes in '
+	assert_line --regexp '^-rw-r--r-- 1 root root 348894 .* /run/early$'
+	assert_equal "${#lines[@]}" 2
 }
 
 @test "a file was fetched with a password and a digest" {

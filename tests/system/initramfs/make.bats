@@ -10,7 +10,6 @@ HERE=$BATS_TEST_DIRNAME
 TOP=${HERE%/tests/*}
 JOBS=/etc/kftp/initramfs
 TOOLS=/usr/share/initramfs-tools
-WARNINGS=$TOOLS/conf-hooks.d/zz-test
 
 setup_file() {
 	local release
@@ -26,15 +25,11 @@ setup_file() {
 	printf 'MODULES=dep\nCOMPRESS=gzip\nCOMPRESSLEVEL=1\n' >/etc/initramfs-tools/conf.d/test
 }
 
-teardown() {
-	rm -f "$WARNINGS"
-}
-
 # What boot.bats looks for, and some that are wrong.
 job_files() {
 	local digest
 	digest=$(seq 60000 | sha256sum)
-	install -m 644 "$TOP/examples/initramfs/early.conf" "$JOBS/early.conf"
+	cp "$TOP/examples/initramfs/early.conf" "$JOBS/"
 	(
 		umask 077
 		printf '%s\n' '; a password, blanks, quotes and no newline at the end' '	host = 192.0.2.1	' \
@@ -106,11 +101,11 @@ job_files() {
 }
 
 # The hook as mkinitramfs runs it, for an initramfs that has only kftp's script.
-hook() { # kernel
+hook() { # kernel [busybox's directory]
 	mkdir -p "$BATS_TEST_TMPDIR/root/scripts/init-premount"
 	cp "$TOOLS/scripts/init-premount/kftp" "$BATS_TEST_TMPDIR/root/scripts/init-premount/"
-	DESTDIR=$BATS_TEST_TMPDIR/root version=$1 MODULES=list verbose=n CONFDIR=/etc/initramfs-tools \
-		MODULESDIR=/lib/modules/$1 run -0 "$TOOLS/hooks/kftp"
+	DESTDIR=$BATS_TEST_TMPDIR/root version=$1 MODULES=list BUSYBOX=auto BUSYBOXDIR=${2-/bin} verbose=n \
+		CONFDIR=/etc/initramfs-tools MODULESDIR=/lib/modules/$1 run -0 "$TOOLS/hooks/kftp"
 }
 
 @test "that others will be able to read a password is said" {
@@ -125,14 +120,26 @@ hook() { # kernel
 
 @test "that a kernel has no module kftp is said, and its initramfs has nothing of it" {
 	hook 5.10.0-1-none
-	assert_output "W: kftp: there is no module kftp for Linux 5.10.0-1-none, so that the jobs in $JOBS cannot run in its initramfs"
+	assert_output "W: kftp: the jobs in $JOBS cannot run with Linux 5.10.0-1-none: it has no module kftp"
 	run -0 find "$BATS_TEST_TMPDIR/root" -mindepth 1
 	assert_output "$BATS_TEST_TMPDIR/root/scripts"
 }
 
-@test "update-initramfs makes it anew, and it is handed out" {
-	rm "$JOBS"/{named,unknown,unequal,'no name'}.conf
-	run -0 update-initramfs -u -k "$(uname -r)"
-	refute_output --partial kftp
+@test "that there is no busybox is said, and the initramfs has nothing of it" {
+	hook "$(uname -r)" ''
+	assert_output "W: kftp: the jobs in $JOBS cannot run in an initramfs without busybox: install the package busybox"
+	run -0 find "$BATS_TEST_TMPDIR/root" -mindepth 1
+	assert_output "$BATS_TEST_TMPDIR/root/scripts"
+}
+
+@test "the example's lines make the initramfs for the next boot" {
+	rm "$JOBS"/{early,named,unknown,unequal,'no name'}.conf
+	cd "$TOP/examples/initramfs"
+	. "$HERE/typed.bash"
+	typed '' 'the next boot:' >"$BATS_TEST_TMPDIR/said"
+	run -0 cat "$BATS_TEST_TMPDIR/said"
+	refute_line --partial 'W: kftp'
+	assert_line etc/kftp/initramfs/early.conf
+	assert_line scripts/init-premount/kftp
 	cat "/boot/initrd.img-$(uname -r)" >"${disk_kept:?}"
 }
