@@ -217,15 +217,14 @@ static void job_notify(struct kftp_job *job, bool event)
 		kobject_uevent(&job->dev.kobj, KOBJ_CHANGE);
 }
 
-/* A line of the log, which says whose it is to who looks for a job's lines */
-#define job_printk(job, level, fmt, ...)				\
-	dev_printk_emit(level, &(job)->dev, KBUILD_MODNAME ": %s: " fmt "\n", \
-			dev_name(&(job)->dev), ##__VA_ARGS__)
-
-/* The run's one line in the log: neither a path nor a credential is in it */
+/*
+ * The run's one line in the log: neither a path nor a credential is in it. With
+ * the device, who reads the log finds the lines of a job.
+ */
 static void job_log(struct kftp_job *job, const struct kftp_session *session)
 {
 	const struct kftp_state *state = &job->state;
+	const struct device *dev = &job->dev;
 	const char *phase = kftp_phase_names[state->phase];
 	char error[KFTP_ERROR_MAX];
 	char more[128] = "";
@@ -248,19 +247,24 @@ static void job_log(struct kftp_job *job, const struct kftp_session *session)
 
 	switch (state->status) {
 	case KFTP_DONE:
-		job_printk(job, LOGLEVEL_INFO, "done, %llu bytes in %lld ms%s",
-			   state->bytes,
-			   ktime_ms_delta(state->ended, state->started), more);
+		dev_printk_emit(LOGLEVEL_INFO, dev,
+				"kftp: %s: done, %llu bytes in %lld ms%s\n",
+				dev_name(dev), state->bytes,
+				ktime_ms_delta(state->ended, state->started),
+				more);
 		break;
 	case KFTP_CANCELLED:
-		job_printk(job, LOGLEVEL_INFO, "cancelled in phase %s%s", phase,
-			   more);
+		dev_printk_emit(LOGLEVEL_INFO, dev,
+				"kftp: %s: cancelled in phase %s%s\n",
+				dev_name(dev), phase, more);
 		break;
 	default:
-		job_printk(job, LOGLEVEL_WARNING,
-			   "failed: %s in phase %s, last reply %d%s",
-			   kftp_state_error(state->error, error, sizeof(error)),
-			   phase, state->reply_code, more);
+		dev_printk_emit(LOGLEVEL_WARNING, dev,
+				"kftp: %s: failed: %s in phase %s, last reply %d%s\n",
+				dev_name(dev),
+				kftp_state_error(state->error, error,
+						 sizeof(error)),
+				phase, state->reply_code, more);
 	}
 }
 
