@@ -68,7 +68,7 @@ build/kftp-state: scripts/tools/kftp-state.c include/uapi/kftp.h
 # systemd and udev of the machine that this runs on, not of a root that is being
 # put together, are told what is new and what has gone.
 reload = if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then \
-	systemctl daemon-reload && udevadm control --reload; fi
+	systemctl daemon-reload && { ! [ -e /run/udev/control ] || udevadm control --reload; }; fi
 
 .PHONY: install
 install: install-modules install-tools
@@ -79,15 +79,17 @@ install-modules: modules
 		INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
 	$(depmod)
 
-# The unit is the one file that knows where the command is.
+# The files that know where the command and its helper are.
 .PHONY: install-tools
 install-tools: tools
 	@echo "$$dirs_installed" | while read -r mode dir; do \
 		install -v -d -m $$mode "$(DESTDIR)$$dir" || exit; done
 	@echo "$$tools_installed" | while read -r mode from to; do \
 		install -v -D -m $$mode $$from "$(DESTDIR)$$to" || exit; done
-	@[ '$(PREFIX)' = /usr ] || sed -i 's|/usr/bin/kftp|$(PREFIX)/bin/kftp|' \
-		'$(DESTDIR)$(systemddir)/system/kftp@.service'
+	@[ '$(PREFIX)' = /usr ] || sed -i \
+		's|/usr/bin/kftp|$(PREFIX)/bin/kftp|; s|/usr/libexec/kftp|$(PREFIX)/libexec/kftp|' \
+		'$(DESTDIR)$(systemddir)/system/kftp@.service' \
+		'$(DESTDIR)$(initramfsdir)/hooks/kftp' '$(DESTDIR)$(PREFIX)/bin/kftp'
 	@$(reload)
 
 .PHONY: uninstall
@@ -204,7 +206,7 @@ Each installs the Debian packages that it misses, as root or through sudo.
                       (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
   make check-unit     only the unit tests
   make check-system   only whole machines: what is packaged, and what happens
-                      at boot (TESTS='reboot')
+                      at boot (TESTS='packages')
   make check-power    cut a guest's power in mid-transfer, and again (ROUNDS=50)
   make bench          what transfers cost, beside other clients: tables, and
                       build/bench-KERNEL.csv and .svg (KERNEL=6.1,

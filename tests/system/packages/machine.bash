@@ -16,6 +16,43 @@ GOT=/srv/got
 # shellcheck disable=SC2034
 JOBS=/etc/kftp/jobs
 
+# The guest has no network and no apt. What it would get is there already, or is a file.
+apt-get() { # install package|file...
+	local what files=()
+	[[ $1 == install ]]
+	shift
+	for what; do
+		if [[ $what == */* ]]; then
+			files+=("$what")
+		else
+			dpkg -s "$what" >/dev/null
+		fi
+	done
+	[[ ${#files[@]} == 0 ]] || dpkg -i "${files[@]}"
+}
+
+# What README's section "Install" has root type, with packages or without, as it stands there.
+readme() { # 1|2
+	local block=0 inside='' line there=
+	LINES_OF=()
+	while IFS= read -r line; do
+		case $line in
+		'## Install') there=1 ;;
+		'## '*) there= ;;
+		esac
+		if [[ $line != '    '* ]]; then
+			inside=
+			continue
+		fi
+		[[ -n $inside || -z $there ]] || ((++block))
+		inside=1
+		if [[ -n $there && $line == '    # '* ]] && ((block == $1)); then
+			LINES_OF+=("${line#    # }")
+		fi
+	done </kftp/README.md
+	((${#LINES_OF[@]} > 1)) || fail "README has nothing to type in its block $1"
+}
+
 wait_for() { # seconds command...
 	local until=$((SECONDS + $1))
 	shift
