@@ -1201,6 +1201,8 @@ static void add_progress(struct text *text, const struct job *job)
 
 	if (!is_running(job)) {
 		add(text, "%s", job->status);
+		if (!strcmp(job->status, "failed"))
+			add(text, ": %s in phase %s", job->error, job->phase);
 		return;
 	}
 	add(text, "%s", job->phase);
@@ -1244,7 +1246,9 @@ static void add_figures(struct text *text, const struct job *job, bool done)
 
 	add_amount(text, job, true);
 	if (done && job->elapsed_ms)
-		rate = (job->bytes - job->resumed) * 1000.0 / job->elapsed_ms;
+		rate = (double)(job->bytes > job->resumed ?
+				job->bytes - job->resumed : 0) * 1000 /
+		       job->elapsed_ms;
 	if (rate >= 0)
 		add_rate(&part, rate);
 	add(text, "  %12s", part.s);
@@ -1576,6 +1580,8 @@ static int wait_for(char **named, bool quiet)
 		jobs_sleep(jobs, limit, tick, want);
 	}
 
+	/* what was told last must not outlive the job */
+	tell(&wait, ended);
 	job = &jobs->job[0];
 	if (wait.terminal && job->run == job->awaited &&
 	    !job->gone && !strcmp(job->status, "done")) {

@@ -35,7 +35,7 @@ password_file() { # mode
 	kftp_exits 0 get "$URL" "$DIR/got"
 	assert_output ''
 	# It is no terminal: a line or more, the last of which is the end.
-	[[ ${stderr##*$'\n'} == 'kftp: get-'*': done, 4096 bytes in '*' s, '*'/s' ]] || fail "$stderr"
+	[[ ${stderr##*$'\n'} == 'kftp: get-'*': done, 4096 bytes in '*' s' ]] || fail "$stderr"
 	cmp "$FTP_ROOT/pub/small" "$DIR/got"
 	assert_no_part "$DIR/got"
 	assert_no_jobs
@@ -102,6 +102,23 @@ password_file() { # mode
 	assert_attr named dst "$DIR/got"
 }
 
+@test "options may stand anywhere, and -- ends them" {
+	job -x
+	kftp_exits 0 get "$URL" "$DIR/got" -q
+	assert_equal "$output$stderr" ''
+	kftp_exits 0 status -- -x
+	assert_line --regexp '^status: *idle'
+	kftp_exits 102 status -- -x --json
+	assert_equal "$stderr" 'kftp: there is no job --json'
+	job a
+	kftp_exits 0 status a --json
+	assert_output --partial '"job"'
+	kftp_exits 0 start -- -x
+	kftp_exits 0 wait -q -- -x
+	kftp_exits 0 rm -- -x
+	[[ ! -d $CONFIG/-x ]]
+}
+
 # Passwords
 
 @test "the password is taken from a file, standard input, a netrc file and systemd's credentials" {
@@ -129,11 +146,64 @@ password_file() { # mode
 	kftp_exits 67 get -q --netrc-file "$DIR/.netrc" "ftp://bob@$SERVER4/pub/small" "$DIR/other"
 }
 
+@test "a netrc file is read as curl reads it" {
+	netrc() { # format argument...
+		# shellcheck disable=SC2059
+		(umask 077 && printf "$@" >"$DIR/netrc")
+		rm -f "$DIR/got"
+	}
+	netrc 'MACHINE\n'
+	kftp_exits 104 get --netrc-file "$DIR/netrc" "$URL" "$DIR/got"
+	assert_said "kftp: $DIR/netrc:1: *"
+	# Quotes, another case of the name, line ends of another system, a comment.
+	netrc 'machine V4.KFTP.test login "%s" password "w\\onder-land-7" # mine\r\n' "$FTP_USER"
+	kftp_exits 0 get -q --netrc-file "$DIR/netrc" ftp://v4.kftp.test/pub/small "$DIR/got"
+	# The one of two entries that has the user; an entry without a password ends the search.
+	netrc 'machine %s login bob password x\nmachine %s login alice password %s\n' "$SERVER4" "$SERVER4" "$FTP_PASS"
+	kftp_exits 0 get -q --netrc-file "$DIR/netrc" "ftp://alice@$SERVER4/pub/small" "$DIR/got"
+	kftp_exits 67 get -q --netrc-file "$DIR/netrc" "$URL" "$DIR/other"
+	url_of hold-transfer
+	local url=$REPLY
+	netrc 'machine %s login alice\ndefault login anonymous password a@b\n' "$SERVER4"
+	kftp_exits 0 get -b -j a --netrc-file "$DIR/netrc" "$url" "$DIR/got"
+	assert_attr a user alice
+	# What -o says of host and user counts for whose password it is.
+	netrc 'machine %s login alice password secret-3\n' "$SERVER4"
+	kftp_exits 0 get -b -j b -o "host=$SERVER6" -o user=bob --netrc-file "$DIR/netrc" "$url" "$DIR/b"
+	wait_state b phase transfer
+	server_log hold-transfer bob
+	assert_log '< PASS '
+}
+
+@test "a password that is typed is not shown" {
+	local tries
+	url_of hold-transfer
+	tmux -L kftp new-session -d -x 100 -y 10 "kftp get -j a -p - -o user=bob $REPLY $DIR/got; sleep 60"
+	for ((tries = 0; tries < 50; tries++)); do
+		tmux -L kftp capture-pane -p >"$DIR/screen"
+		whole "$DIR/screen"
+		[[ $REPLY != *Password:* ]] || break
+		nap 0.2
+	done
+	tmux -L kftp send-keys top-secret-8 Enter
+	while [[ ! -e $STATE/a ]]; do
+		nap 0.1
+	done
+	wait_state a phase transfer
+	tmux -L kftp capture-pane -p >"$DIR/screen"
+	tmux -L kftp kill-server
+	whole "$DIR/screen"
+	[[ $REPLY == *Password:* && $REPLY != *top-secret* ]] || fail "$REPLY"
+	server_log hold-transfer bob
+	assert_log '< PASS top-secret-8'
+}
+
 @test "no password is in the arguments or the environment of any process" {
 	local file pid
 	(umask 077 && echo top-secret-9 >"$DIR/password")
 	url_of hold-transfer
-	kftp get -j a -q -p "$DIR/password" -o user=bob "$REPLY" "$DIR/got" 3>&- &
+	# Not even if there was a variable of such a name.
+	password=1 trim=1 _value=1 kftp get -j a -q -p "$DIR/password" -o user=bob "$REPLY" "$DIR/got" 3>&- &
 	pid=$!
 	while [[ ! -e $STATE/a ]]; do
 		nap 0.1
@@ -331,6 +401,39 @@ os.execvp(sys.argv[1], sys.argv[1:])' kftp get -j "$signal" "$REPLY" "$DIR/$sign
 	done
 }
 
+@test "a job is not left behind because nobody reads what is said of it" {
+	kftp get -j a "$URL" "$DIR/got" 2>&1 | true
+	assert_no_jobs
+	cmp "$FTP_ROOT/pub/small" "$DIR/got"
+	run kftp get -q "$URL" "$DIR/got" 2>/dev/full
+	assert_success
+	run kftp rm nobody 2>/dev/full
+	assert_equal "$status" 102
+	# Nor a job whose name could not be told.
+	url_of hold-transfer
+	run bash -c 'kftp get -b "$@" >/dev/full' - "$REPLY" "$DIR/b"
+	assert_failure
+	assert_no_jobs
+}
+
+@test "a job that cannot be waited for is cancelled" {
+	local status=0
+	url_of hold-transfer
+	kftp get -q -j a "$REPLY" "$DIR/got" 2>"$DIR/said" 3>&- &
+	local pid=$!
+	while [[ ! -e $STATE/a ]]; do
+		nap 0.1
+	done
+	wait_state a phase transfer
+	pkill -KILL -P "$pid" -x kftp-state
+	wait "$pid" || status=$?
+	assert_equal "$status" 1
+	whole "$DIR/said"
+	[[ $REPLY == 'kftp: a: cancelled, as it cannot be waited for'* ]] || fail "$REPLY"
+	assert_no_jobs
+	assert_no_part "$DIR/got"
+}
+
 @test "a get that somebody else cancels exits with 42" {
 	local pid status=0
 	url_of hold-transfer
@@ -384,7 +487,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' kftp get -j "$signal" "$REPLY" "$DIR/$sign
 	job b src=pub/missing
 	job c user=bob
 	kftp_exits 2 wait a
-	assert_said 'kftp: a: it was never started'
+	assert_said 'kftp: a was never started'
 	kftp_exits 0 start a b c
 	kftp_exits 78 wait -q a b c
 	[[ $stderr == 'kftp: b: failed'*$'\n''kftp: c: failed'* ]] || fail "$stderr"

@@ -189,6 +189,11 @@ wrong() { # pattern line...
 	kftp_exits 103 run "$PWD/a.conf"
 	assert_said 'kftp: a: not started: it is running already'
 	assert_state a status running
+	job_file a "port=$port" pass=secret-4
+	chmod 600 a.conf
+	kftp_exits 0 apply a.conf
+	assert_output 'a: unchanged, its password left as it is while it runs'
+	assert_state a status running
 }
 
 @test "apply takes a directory: each file for itself" {
@@ -232,6 +237,8 @@ wrong() { # pattern line...
 	chmod 640 a.conf
 	kftp_exits 0 apply a.conf
 	assert_output 'a: made'
+	kftp_exits 0 apply a.conf
+	assert_output 'a: unchanged, password written'
 	kftp_exits 0 show a
 	[[ $output != *secret-2* ]]
 }
@@ -246,6 +253,14 @@ wrong() { # pattern line...
 	kftp_exits 0 run -q test-a
 	assert_equal "$stderr" ''
 	assert_state test-a run 2
+	# With the password that its unit would have.
+	printf '%s\n' "src=pub/small" "dst=$DIR/test-a" "host=$SERVER4" "user=$FTP_USER" >/etc/kftp/jobs/test-a.conf
+	kftp_exits 67 run -q test-a
+	(umask 077 && printf '%s\n' "$FTP_PASS" >/etc/kftp/credentials/test-a)
+	kftp_exits 0 run -q test-a
+	cp /etc/kftp/jobs/test-a.conf .
+	kftp_exits 67 run -q ./test-a.conf
+	rm /etc/kftp/credentials/test-a
 	kftp_exits 104 run test-b
 	assert_said 'kftp: /etc/kftp/jobs/test-b.conf: No such file or directory'
 }

@@ -497,7 +497,7 @@ told() { # address argument...
 }
 
 @test "systemd is told how a job comes on, also with -q, at most once a second" {
-	local address line rate last ms n
+	local address line rate last ms n ended
 	for address in "$DIR/notify" @kftp-notify; do
 		play steady "a${#address}"
 		start "a${#address}"
@@ -507,8 +507,14 @@ told() { # address argument...
 		nap 5
 		cancel "a${#address}"
 		end_wait 0
-		n=0 last=-1000 rate=0
+		n=0 last=-1000 rate=0 ended=''
 		while read -r ms line; do
+			# The end is told when it comes, and last.
+			if [[ $line == STATUS=cancelled ]]; then
+				ended=1
+				continue
+			fi
+			[[ -z $ended ]] || fail "after the end: $line"
 			[[ $line =~ ^'STATUS=transfer, '[0-9]+'% ('[0-9.]+' of 62.5 MiB)'(', '[0-9.]+' KiB/s, '[0-9:]+( s)?' left')?$ ]] ||
 				fail "$line"
 			# A moment for the way.
@@ -516,7 +522,7 @@ told() { # address argument...
 			n=$((n + 1)) last=$ms
 			[[ ! $line =~ ([0-9]+)\.[0-9]' KiB/s' ]] || rate=${BASH_REMATCH[1]}
 		done <"$DIR/told"
-		((n >= 3)) || fail "$(<"$DIR/told")"
+		((n >= 3)) && [[ -n $ended ]] || fail "$(<"$DIR/told")"
 		# The server sends 640 KiB a second.
 		((rate > 300 && rate < 900)) || fail "$(<"$DIR/told")"
 	done
