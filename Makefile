@@ -104,8 +104,10 @@ uninstall-modules: headers
 # What an administrator put into /etc/kftp stays.
 .PHONY: uninstall-tools
 uninstall-tools:
-	@[ -n '$(DESTDIR)' ] || ! [ -d /run/systemd/system ] || \
-		systemctl --quiet disable kftp-jobs.target 2>/dev/null || true
+	@[ -n '$(DESTDIR)' ] || ! [ -d /run/systemd/system ] || { \
+		systemctl --quiet disable kftp-jobs.target; \
+		systemctl stop kftp-jobs.target 'kftp@*.service' 'kftp-done@*.service'; \
+		systemctl reset-failed 'kftp@*.service' 'kftp-done@*.service'; } || true
 	@echo "$$tools_installed" | while read -r _ _ file; do \
 		rm -v -f "$(DESTDIR)$$file" || exit; done
 	@for dir in '$(PREFIX)/libexec/kftp' '$(systemddir)/system/modprobe@kftp.service.d' \

@@ -25,7 +25,7 @@ load machine
 	mv /lib/modules/6.1.*/build "$OWN/build"
 	printf '%s\n' "host=$SERVER4" src=pub/big "dst=$GOT/slow" >"$JOBS/slow.conf"
 	printf '%s\n' "host=$SERVER4" src=pub/small dst=/run/small >/etc/kftp/initramfs/early.conf
-	line 1mbit
+	line 500kbit
 	systemctl --no-block start kftp@slow.service
 	wait_for 30 in_transfer slow 100000
 	pid=$(systemctl show -P MainPID kftp@slow.service)
@@ -62,7 +62,7 @@ load machine
 }
 
 @test "what is purged stops its jobs, unloads the module and leaves nothing" {
-	line 1mbit
+	line 500kbit
 	systemctl --no-block start kftp@slow.service
 	wait_for 30 in_transfer slow 100000
 	run -0 kftp run -q small

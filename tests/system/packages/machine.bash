@@ -115,8 +115,10 @@ files() { # file
 # Nothing is there that was not there at first, and nothing is missing.
 assert_files_as_before() {
 	files "$OWN/after"
-	run -0 diff "$OWN/before" "$OWN/after"
+	run diff "$OWN/before" "$OWN/after"
+	assert_output ''
 	run ! systemctl cat kftp@x.service kftp-jobs.target
 	[[ ! -d /sys/module/kftp ]]
-	[[ -z $(systemctl list-units --all --plain --no-legend 'kftp@*' 'kftp-*.target') ]]
+	run -0 systemctl list-units --all --plain --no-legend 'kftp@*' 'kftp-done@*' kftp-jobs.target
+	assert_output ''
 }
