@@ -3,6 +3,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 INSTALL_MOD_PATH ?= $(DESTDIR)
 
+# Where it is used, a + has make lend it its job slots.
 kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)/module' $(if $(W),W=$(W)) $(if $(C),C=$(C))
 
 # Asked only where it is used: a machine that tests may have no headers of its own.
@@ -56,7 +57,7 @@ all: modules tools
 
 .PHONY: modules
 modules: headers
-	$(kbuild) modules
+	+$(kbuild) modules
 
 .PHONY: tools
 tools: build/kftp-state
@@ -75,7 +76,7 @@ install: install-modules install-tools
 
 .PHONY: install-modules
 install-modules: modules
-	$(kbuild) modules_install INSTALL_MOD_PATH='$(INSTALL_MOD_PATH)' \
+	+$(kbuild) modules_install INSTALL_MOD_PATH='$(INSTALL_MOD_PATH)' \
 		INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
 	$(depmod)
 

@@ -81,7 +81,8 @@ load machine
 	readme 2
 	export MAKEFLAGS=-j2
 	for line in "${LINES_OF[@]}"; do
-		run -0 eval "$line"
+		run eval "$line"
+		assert_success
 	done
 	run -0 kftp version
 	assert_output "kftp $VERSION"
