@@ -21,7 +21,7 @@ teardown() {
 	local files=(/etc/kftp/{jobs,credentials,done.d}/* /run/systemd/system/* /var/log/kftp-*)
 	systemctl stop 'kftp@*' 'kftp-done@*' kftp-jobs.target
 	clean_up
-	rm -rf "${files[@]}" /run/kftp /boot/kftp-test /home/kftp-test /srv/kftp-test /var/tmp/kftp-test
+	rm -rf "${files[@]}" /run/kftp /etc/kftp-test /boot/kftp-test /home/kftp-test /srv/kftp-test /var/tmp/kftp-test
 	systemctl daemon-reload
 	systemctl reset-failed
 }
@@ -163,7 +163,8 @@ running() {
 	job_file a src=pub/big rate_limit=2000000
 	begin a
 	wait_shown kftp@a.service StatusText '*[1-9]*MiB*'
-	run -0 systemctl --no-pager status kftp@a.service
+	# Its exit status says that the unit is not active yet.
+	run -3 systemctl --no-pager status kftp@a.service
 	[[ $output == *'Status: "'*MiB* ]] || fail "$output"
 }
 
@@ -265,10 +266,18 @@ running() {
 		unit_fails b 23 "kftp: b: not started: $dir/kftp-test: Read-only file system*"
 		[[ ! -e $dir/kftp-test ]]
 	done
-	mkdir -p /run/systemd/system/kftp@b.service.d
-	printf '[Service]\nReadWritePaths=/boot\n' >/run/systemd/system/kftp@b.service.d/boot.conf
+	# A directory below, or one of them and not the others, as kftp@.service has it.
+	mkdir -p /run/systemd/system/kftp@{b,c}.service.d /etc/kftp-test
+	printf '[Service]\nReadWritePaths=/etc/kftp-test\n' >/run/systemd/system/kftp@b.service.d/etc.conf
+	printf '[Service]\nProtectSystem=no\nReadOnlyPaths=/usr /etc\n' >/run/systemd/system/kftp@c.service.d/boot.conf
 	systemctl daemon-reload
-	systemctl start kftp@b.service
+	job_file b dst=/etc/kftp-test/file
+	systemctl start kftp@b.service || fail "$(systemctl --no-pager --full status kftp@b.service)"
+	cmp "$FTP_ROOT/pub/small" /etc/kftp-test/file
+	job_file c dst=/etc/kftp-test/other
+	unit_fails c 23 "kftp: c: not started: /etc/kftp-test/other: Read-only file system*"
+	job_file c dst=/boot/kftp-test
+	systemctl start kftp@c.service || fail "$(systemctl --no-pager --full status kftp@c.service)"
 	cmp "$FTP_ROOT/pub/small" /boot/kftp-test
 }
 
@@ -351,13 +360,12 @@ running() {
 	systemctl --quiet disable kftp-jobs.target
 }
 
-@test "the generator says nothing where there are no jobs" {
+@test "the generator wants nothing where there are no jobs" {
 	local dir=$DIR/generated
 	mkdir "$dir"
 	run -0 /usr/lib/systemd/system-generators/kftp-generator "$dir" "$dir" "$dir"
 	assert_output ''
-	run -0 ls -A "$dir"
-	assert_output ''
+	assert_content "$dir/kftp-jobs.target.d/jobs.conf" $'[Unit]\n'
 }
 
 # What follows
