@@ -12,11 +12,12 @@ setup_file() {
 
 # Whatever the examples put into place.
 teardown() {
-	local files=(/etc/kftp/{jobs,credentials,done.d}/* /etc/systemd/system/{by-hand,list-,kftp}* /usr/local/sbin/kftp-outbox)
+	local files=(/etc/kftp/{jobs,credentials,done.d}/* /etc/systemd/system/{by-hand,list-,kftp@,kftp-outbox}*
+		/etc/systemd/system/*.wants/{kftp@,kftp-outbox}* /usr/local/sbin/kftp-outbox)
 	systemctl stop 'kftp@*' 'kftp-outbox*' 'kftp-done@*' 'list-*'
 	clean_up
 	unmount_all
-	rm -rf "${files[@]}" /etc/systemd/system/*.wants/kftp* /tmp/small /srv/{small,by-hand,nightly,list*,outbox*} \
+	rm -rf "${files[@]}" /tmp/small /srv/{small,by-hand,nightly,list*,outbox*} \
 		/run/kftp/done /var/log/kftp-small
 	systemctl daemon-reload
 	systemctl reset-failed
