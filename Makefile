@@ -102,7 +102,8 @@ uninstall-modules: headers
 	! [ -d '$(installed)/updates' ] || rmdir --ignore-fail-on-non-empty '$(installed)/updates'
 	$(depmod)
 
-# What an administrator put into /etc/kftp stays.
+# What an administrator put into /etc/kftp stays, and so do directories that have
+# anything of others.
 .PHONY: uninstall-tools
 uninstall-tools:
 	@[ -n '$(DESTDIR)' ] || ! [ -d /run/systemd/system ] || { \
@@ -112,6 +113,8 @@ uninstall-tools:
 	@echo "$$tools_installed" | while read -r _ _ file; do \
 		rm -v -f "$(DESTDIR)$$file" || exit; done
 	@for dir in '$(PREFIX)/libexec/kftp' '$(systemddir)/system/modprobe@kftp.service.d' \
+		'$(mandir)/man4' '$(mandir)/man5' '$(mandir)/man8' \
+		'$(initramfsdir)/scripts/init-premount' \
 		$$(echo "$$dirs_installed" | cut -d ' ' -f 2) /etc/kftp; do \
 		! [ -d "$(DESTDIR)$$dir" ] || \
 			rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$dir" || exit; done
