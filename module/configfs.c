@@ -24,6 +24,8 @@
 #include "sysfs.h"
 #include "value.h"
 
+#include "fault.h"
+
 /**
  * struct kftp_field - what one attribute is
  * @show: writes the value to @page

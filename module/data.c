@@ -16,6 +16,8 @@
 
 #include "data.h"
 
+#include "fault.h"
+
 /* Returns how many bytes of the page were taken, 0 if the batch is full */
 static size_t batch_add(struct kftp_batch *batch, struct page *page,
 			size_t offset, size_t len)

@@ -7,6 +7,8 @@
 
 #include "digest.h"
 
+#include "fault.h"
+
 /* Read at once, so that cancel need not wait for more */
 #define KFTP_DIGEST_READ	(64 * 1024)
 

@@ -17,6 +17,8 @@
 #include "direct.h"
 #include "pause.h"
 
+#include "fault.h"
+
 #define KFTP_BUFFERS		3
 #define KFTP_BUFFER_BYTES	(896 * 1024)
 
@@ -137,13 +139,14 @@ static void direct_complete(struct kiocb *iocb, long result)
 	struct direct_buffer *buffer =
 		container_of(iocb, struct direct_buffer, iocb);
 	wait_queue_head_t *queue = &buffer->direct->wait->queue;
+	int fault = kftp_fault(KFTP_FAULT_FILE, __func__, "ki_complete");
 	unsigned long flags;
 
 	kiocb_end_write(iocb);
 	kftp_pause_leave();
 
 	spin_lock_irqsave(&queue->lock, flags);
-	buffer->result = result;
+	buffer->result = fault ?: result;
 	buffer->done = true;
 	wake_up_all_locked(queue);
 	/* the run may be gone as soon as the lock is */

@@ -13,6 +13,8 @@
 #include "job.h"
 #include "value.h"
 
+#include "fault.h"
+
 /* How many runs may be active; a module parameter */
 unsigned int kftp_max_active = KFTP_MAX_ACTIVE_DEFAULT;
 

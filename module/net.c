@@ -23,6 +23,8 @@
 #include "kftp.h"
 #include "net.h"
 
+#include "fault.h"
+
 /* Upcalls that may be under way at once, those left behind included */
 #define KFTP_RESOLVES_MAX	16
 
@@ -235,7 +237,8 @@ int kftp_sock_peer(struct kftp_sock *ks, struct kftp_addr *addr)
 {
 	struct sockaddr_storage ss = {};
 	/* 2: also of a connection that was reset before we came to look */
-	int len = ks->sock->ops->getname(ks->sock, (struct sockaddr *)&ss, 2);
+	int len = kftp_fault(KFTP_FAULT_SOCKET, __func__, "getname") ?:
+		  ks->sock->ops->getname(ks->sock, (struct sockaddr *)&ss, 2);
 
 	memcpy(addr, &ss, sizeof(*addr));
 	return sock_address(addr, len);

@@ -13,6 +13,8 @@
 
 #include "pause.h"
 
+#include "fault.h"
+
 /* How long to wait for a call that is under way; as long as for a process */
 #define KFTP_PAUSE_WAIT		(20 * HZ)
 

@@ -15,6 +15,8 @@
 #include "compat.h"
 #include "place.h"
 
+#include "fault.h"
+
 /* How often start looks whether its job is being removed, and how sure it is */
 #define KFTP_WALK_POLL		(HZ / 50)
 #define KFTP_WALK_LOCKED	5

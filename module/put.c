@@ -8,6 +8,8 @@
 #include "dialogue.h"
 #include "digest.h"
 
+#include "fault.h"
+
 /**
  * kftp_put_check - is the source what it should be?
  * @d: a dialogue that is not connected

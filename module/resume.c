@@ -13,6 +13,8 @@
 #include "kftp.h"
 #include "resume.h"
 
+#include "fault.h"
+
 #define KFTP_RECORD_FORMAT	1
 
 /* As it is in the attribute */

@@ -8,6 +8,8 @@
 #include "dialogue.h"
 #include "session.h"
 
+#include "fault.h"
+
 static const char *config_user(const struct kftp_config *config)
 {
 	return config->user ?: KFTP_USER_DEFAULT;

@@ -23,6 +23,8 @@
 #include "place.h"
 #include "sink.h"
 
+#include "fault.h"
+
 /* Write-back is started after so many bytes, so that fsync finds little to do */
 #define KFTP_FLUSH_BYTES	(8 * 1024 * 1024)
 

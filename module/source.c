@@ -13,6 +13,8 @@
 #include "place.h"
 #include "source.h"
 
+#include "fault.h"
+
 static int source_stat(struct kftp_source *source, struct kstat *stat)
 {
 	return vfs_getattr(&source->file->f_path, stat,

@@ -10,6 +10,8 @@
 
 #include "state.h"
 
+#include "fault.h"
+
 const char *const kftp_status_names[] = {
 	[KFTP_IDLE]		= "idle",
 	[KFTP_QUEUED]		= "queued",

@@ -13,6 +13,8 @@
 #include "kftp.h"
 #include "sysfs.h"
 
+#include "fault.h"
+
 static struct kftp_job *to_job(const struct device *dev)
 {
 	return container_of(dev, struct kftp_job, dev);
