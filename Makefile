@@ -136,6 +136,10 @@ export KERNEL TESTS FILTER ROUNDS BENCH COUNT VERSION
 check:
 	@scripts/check
 
+.PHONY: check-all
+check-all:
+	@scripts/check --all
+
 .PHONY: check-unit
 check-unit:
 	@scripts/check --unit
@@ -210,6 +214,7 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make check          test: unit tests, then each kernel in a guest, then whole
                       machines
                       (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
+  make check-all      the same, and user space with each kernel
   make check-unit     only the unit tests
   make check-system   only whole machines: what is packaged, and what happens
                       at boot (TESTS='packages')

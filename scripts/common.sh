@@ -10,6 +10,10 @@ PATH=$PATH:/usr/sbin:/sbin
 # The kernels that are built for and tested: Debian 12 has packages of both.
 kernels='6.1 6.12'
 
+# Those that are built for their checks, from the source of the newer one.
+# shellcheck disable=SC2034 # for those who source this
+debug_kernels='kasan kcsan'
+
 # shellcheck disable=SC2034 # for those who source this
 cache=${KFTP_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/kftp}
 
@@ -24,11 +28,19 @@ die()
 	exit 1
 }
 
+debug_kernel()
+{
+	case " $debug_kernels " in
+	*" $1 "*) ;;
+	*) return 1 ;;
+	esac
+}
+
 known_kernel()
 {
-	case " $kernels " in
+	case " $kernels $debug_kernels " in
 	*" $1 "*) ;;
-	*) die "unknown kernel '$1': one of $kernels is wanted" ;;
+	*) die "unknown kernel '$1': one of $kernels, $debug_kernels is wanted" ;;
 	esac
 }
 
@@ -54,11 +66,11 @@ kernel_release()
 	[ -z "$_found" ] || echo "$_found"
 }
 
-# lock: no other run changes the cache until this one ends.
+# lock [NAME]: no other run changes the cache, or NAME in it, until this one ends.
 lock()
 {
 	mkdir -p "$cache"
-	exec 9>"$cache/lock"
+	exec 9>"$cache/${1:-lock}"
 	flock -n 9 && return
 	say 'waiting for another run'
 	flock 9
