@@ -75,3 +75,12 @@ lock()
 	say 'waiting for another run'
 	flock 9
 }
+
+# record SUITE WHERE PASSED FAILED SKIPPED SECONDS: for scripts/report.
+record()
+{
+	# shellcheck disable=SC2154 # as above
+	_report=$top/build/report
+	mkdir -p "$_report"
+	echo "$* $(date +%F)" >"$_report/$1-$2"
+}
