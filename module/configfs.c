@@ -10,7 +10,6 @@
  * All attributes are shown and stored by the same few functions; what differs
  * is in their struct kftp_field.
  */
-#include <crypto/sha2.h>
 #include <linux/capability.h>
 #include <linux/configfs.h>
 #include <linux/inet.h>
@@ -130,18 +129,12 @@ static ssize_t choice_show(const struct kftp_field *field, const void *value,
 static int choice_store(const struct kftp_field *field, void *value,
 			const char *page, size_t count)
 {
-	int len = kftp_value_text(page, count, KFTP_VALUE_CUT);
-	u64 i;
+	int choice = kftp_value_choice(page, count, field->choices);
 
-	for (i = 0; field->choices[i]; i++) {
-		const char *name = field->choices[i];
-
-		if (len == strlen(name) && !memcmp(page, name, len)) {
-			*(u64 *)value = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	if (choice < 0)
+		return choice;
+	*(u64 *)value = choice;
+	return 0;
 }
 
 /* Scopes name interfaces of the caller's namespace: start looks them up */
@@ -160,18 +153,6 @@ static int host_check(const char *host)
 	default:
 		return kind;
 	}
-}
-
-static int sha256_check(const char *text)
-{
-	size_t i, len = strlen(text);
-
-	if (!strcmp(text, KFTP_SHA256_COMPUTE))
-		return 0;
-	for (i = 0; i < len; i++)
-		if (hex_to_bin(text[i]) < 0)
-			return -EINVAL;
-	return len == 2 * SHA256_DIGEST_SIZE ? 0 : -EINVAL;
 }
 
 static int start_act(struct kftp_job *job)
@@ -294,8 +275,8 @@ KFTP_ATTR(cache, KFTP_CHOICE(cache, cache_names));
 KFTP_ATTR(resume, KFTP_NUMBER(resume, 0, 1));
 KFTP_ATTR(retries, KFTP_NUMBER(retries, 0, KFTP_RETRIES_MAX));
 KFTP_ATTR(retry_delay_sec, KFTP_NUMBER(retry_delay_sec, 0, KFTP_RETRY_DELAY_MAX));
-KFTP_ATTR(sha256, KFTP_TEXT(sha256, 2 * SHA256_DIGEST_SIZE),
-	  .check = sha256_check);
+KFTP_ATTR(sha256, KFTP_TEXT(sha256, KFTP_SHA256_MAX),
+	  .check = kftp_value_sha256);
 KFTP_ATTR(mtime, KFTP_NUMBER(mtime, 0, 1));
 KFTP_ATTR(rate_limit, KFTP_NUMBER(rate_limit, 0, KFTP_SIZE_MAX));
 KFTP_ATTR_WO(start, .act = start_act);

@@ -68,6 +68,29 @@ int kftp_value_number(const char *page, size_t count, u64 min, u64 max,
 }
 
 /**
+ * kftp_value_choice - which of the choices was written?
+ * @page: what was written, not terminated
+ * @count: bytes of it
+ * @choices: their names; ends in NULL
+ *
+ * Return: the choice's index, or -EINVAL.
+ */
+int kftp_value_choice(const char *page, size_t count,
+		      const char *const *choices)
+{
+	int len = kftp_value_text(page, count, KFTP_VALUE_CUT);
+	int i;
+
+	if (len < 0)
+		return len;
+	for (i = 0; choices[i]; i++)
+		if (strlen(choices[i]) == (size_t)len &&
+		    !memcmp(page, choices[i], len))
+			return i;
+	return -EINVAL;
+}
+
+/**
  * kftp_value_host - check a host's characters and tell what it means to be
  * @host: text without CR, LF, NUL
  * @len: its length, not 0
@@ -102,6 +125,24 @@ int kftp_value_host(const char *host, size_t len)
 		return KFTP_HOST_IPV4;
 	/* the resolver's key type takes nothing shorter */
 	return len < 3 ? -EINVAL : KFTP_HOST_NAME;
+}
+
+/**
+ * kftp_value_sha256 - check a digest
+ * @text: what was written
+ *
+ * Return: 0 if it is a SHA-256 in hexadecimal or asks for one to be computed,
+ * or -EINVAL.
+ */
+int kftp_value_sha256(const char *text)
+{
+	size_t i;
+
+	if (!strcmp(text, KFTP_SHA256_COMPUTE))
+		return 0;
+	for (i = 0; isxdigit((unsigned char)text[i]); i++)
+		;
+	return !text[i] && i == KFTP_SHA256_MAX ? 0 : -EINVAL;
 }
 
 /**

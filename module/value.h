@@ -12,6 +12,9 @@
  */
 #define KFTP_VALUE_CUT	4095
 
+/* SHA-256 in hexadecimal */
+#define KFTP_SHA256_MAX	64
+
 enum kftp_host_kind {
 	KFTP_HOST_NAME,
 	KFTP_HOST_IPV4,
@@ -21,7 +24,10 @@ enum kftp_host_kind {
 int kftp_value_text(const char *page, size_t count, size_t max);
 int kftp_value_number(const char *page, size_t count, u64 min, u64 max,
 		      u64 *number);
+int kftp_value_choice(const char *page, size_t count,
+		      const char *const *choices);
 int kftp_value_host(const char *host, size_t len);
+int kftp_value_sha256(const char *text);
 bool kftp_value_job_name(const char *name);
 
 #endif /* _KFTP_VALUE_H */

@@ -97,6 +97,60 @@ static void numbers(void **state)
 	check_number("99999999999999999999999x", 0, 10, -EINVAL, 0);
 }
 
+static void check_choice(const char *bytes, int choice)
+{
+	static const char *const choices[] = { "get", "getter", "put", NULL };
+	size_t len = strlen(bytes);
+	char *copy = exactly(bytes, len);
+
+	if (kftp_value_choice(copy, len, choices) != choice)
+		fail_msg("'%s'", bytes);
+	free(copy);
+}
+
+static void choices(void **state)
+{
+	(void)state;
+	check_choice("get", 0);
+	check_choice("getter\n", 1);
+	check_choice("put\n", 2);
+	check_choice("", -EINVAL);
+	check_choice("\n", -EINVAL);
+	check_choice("ge", -EINVAL);
+	check_choice("gett", -EINVAL);
+	check_choice("pot", -EINVAL);
+	check_choice("get\n\n", -EINVAL);
+	check_choice("get\r\n", -EINVAL);
+	check_choice(" get", -EINVAL);
+	check_choice("GET", -EINVAL);
+	check_choice("puts", -EINVAL);
+}
+
+static void digests(void **state)
+{
+	char text[KFTP_SHA256_MAX + 2] = "";
+	size_t i;
+
+	(void)state;
+	assert_int_equal(kftp_value_sha256(KFTP_SHA256_COMPUTE), 0);
+	assert_int_equal(kftp_value_sha256("Compute"), -EINVAL);
+	assert_int_equal(kftp_value_sha256("compute "), -EINVAL);
+	for (i = 0; i < sizeof(text) - 1; i++) {
+		assert_int_equal(kftp_value_sha256(text),
+				 i == KFTP_SHA256_MAX ? 0 : -EINVAL);
+		text[i] = "09afAF"[i % 6];
+	}
+	assert_int_equal(kftp_value_sha256(text), -EINVAL);
+	text[KFTP_SHA256_MAX] = '\0';
+	for (i = 0; i < KFTP_SHA256_MAX; i++) {
+		char digit = text[i];
+
+		text[i] = "/:@G`g\xff"[i % 7];
+		assert_int_equal(kftp_value_sha256(text), -EINVAL);
+		text[i] = digit;
+	}
+}
+
 static void check_host(const char *host, int kind)
 {
 	size_t len = strlen(host);
@@ -160,6 +214,8 @@ int main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(what_configfs_may_have_cut_is_refused),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(choices),
+		cmocka_unit_test(digests),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(job_names),
 	};
