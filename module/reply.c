@@ -225,6 +225,16 @@ static unsigned int digits_at(const char *text, unsigned int len)
 	return value;
 }
 
+static unsigned int days_of(unsigned int year, unsigned int mon)
+{
+	static const u8 days[] = { 31, 28, 31, 30, 31, 30,
+				   31, 31, 30, 31, 30, 31 };
+
+	if (mon == 2 && year % 4 == 0 && (year % 100 || year % 400 == 0))
+		return 29;
+	return days[mon - 1];
+}
+
 /**
  * kftp_reply_time - the time in a 213 reply to MDTM, RFC 3659 sections 2.3, 3
  * @reply: a complete reply
@@ -256,8 +266,8 @@ bool kftp_reply_time(const struct kftp_reply *reply,
 	min = digits_at(t + 10, 2);
 	sec = digits_at(t + 12, 2);
 	/* 60 is a leap second */
-	if (year < 1 || mon < 1 || mon > 12 || day < 1 || day > 31 || hour > 23 ||
-	    min > 59 || sec > 60)
+	if (year < 1 || mon < 1 || mon > 12 || day < 1 ||
+	    day > days_of(year, mon) || hour > 23 || min > 59 || sec > 60)
 		return false;
 
 	*seconds = mktime64(year, mon, day, hour, min, sec);

@@ -297,6 +297,40 @@ static void sizes(void **state)
 	}
 }
 
+/* Each day that a month may have, and none that it has not */
+static void days_of_months(void **state)
+{
+	static const struct { int year, mon, days; } months[] = {
+		{ 2001, 1, 31 }, { 2001, 2, 28 }, { 2001, 3, 31 },
+		{ 2001, 4, 30 }, { 2001, 5, 31 }, { 2001, 6, 30 },
+		{ 2001, 7, 31 }, { 2001, 8, 31 }, { 2001, 9, 30 },
+		{ 2001, 10, 31 }, { 2001, 11, 30 }, { 2001, 12, 31 },
+		{ 2000, 2, 29 }, { 2004, 2, 29 }, { 1900, 2, 28 },
+		{ 2100, 2, 28 }, { 2024, 3, 31 }, { 2024, 1, 31 },
+	};
+	char bytes[32], text[KFTP_REPLY_TIME];
+	u32 nanoseconds;
+	s64 seconds;
+	size_t i;
+	int day;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(months); i++) {
+		for (day = 0; day < 40; day++) {
+			struct kftp_reply reply;
+			bool there = day >= 1 && day <= months[i].days;
+
+			snprintf(bytes, sizeof(bytes),
+				 "213 %04d%02d%02d120000\r\n", months[i].year,
+				 months[i].mon, day);
+			reply = reply_of(bytes);
+			if (kftp_reply_time(&reply, text, &seconds,
+					    &nanoseconds) != there)
+				fail_msg("%s", bytes);
+		}
+	}
+}
+
 static void times(void **state)
 {
 	static const struct {
@@ -509,6 +543,7 @@ int main(void)
 		cmocka_unit_test(a_reply_under_way_may_be_what_is_hoped_for),
 		cmocka_unit_test(codes_mean_errnos),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(days_of_months),
 		cmocka_unit_test(times),
 		cmocka_unit_test(the_longest_time_fits),
 		cmocka_unit_test(announced_sizes),
