@@ -159,6 +159,9 @@ bool kftp_reply_may_be(const struct kftp_reply *reply, int code)
 
 	if (reply->lines)
 		return reply->code == code;
+	/* text, unless a line ends there, and then there was no code in it */
+	if (reply->cr && len < 3)
+		return false;
 	return !memcmp(reply->head, digits, len);
 }
 

@@ -227,7 +227,8 @@ static void a_reply_under_way_may_be_what_is_hoped_for(void **state)
 	static const struct { const char *bytes; bool may; } begun[] = {
 		{ "", true }, { "4", true }, { "42", true }, { "421", true },
 		{ "421 bye", true }, { "421-bye\r\n", true },
-		{ "421-bye\r\n220 no", true },
+		{ "421-bye\r\n220 no", true }, { "421\r", true },
+		{ "\r", false }, { "\r421", false }, { "42\r", false },
 		{ "5", false }, { "43", false }, { "422", false },
 		{ "220-hi\r\n421 no", false },
 	};
