@@ -130,7 +130,7 @@ headers:
 # What follows installs what it needs, and asks nothing of this machine's kernel.
 
 # What narrows them.
-export KERNEL TESTS FILTER ROUNDS BENCH COUNT VERSION
+export KERNEL TESTS FILTER ROUNDS BENCH COUNT VERSION SECONDS
 
 .PHONY: check
 check:
@@ -151,6 +151,14 @@ check-system:
 .PHONY: check-power
 check-power:
 	@scripts/powercut
+
+.PHONY: fuzz
+fuzz:
+	@scripts/fuzz
+
+.PHONY: coverage
+coverage:
+	@scripts/coverage
 
 .PHONY: demo
 demo: KERNEL = 6.12
@@ -218,6 +226,10 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make check-unit     only the unit tests
   make check-system   only whole machines: what is packaged, and what happens
                       at boot (TESTS='packages')
+  make fuzz           feed the parsers with what a fuzzer makes up, in user space
+                      (SECONDS=600)
+  make coverage       which lines and branches of the parsers the unit tests and
+                      the fuzzers' inputs reach
   make check-power    cut a guest's power in mid-transfer, and again (ROUNDS=50)
   make bench          what transfers cost, beside other clients: tables, and
                       build/bench-KERNEL.csv and .svg (KERNEL=6.1,

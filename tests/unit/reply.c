@@ -71,6 +71,9 @@ static const struct row rows[] = {
 	  "220-a\r\n220\r\n220 b\r\n", 220, "a\n220\nb" },
 	{ "an inner line with the code and a digit",
 	  "220-a\r\n2201 x\r\n220 b\r\n", 220, "a\n2201 x\nb" },
+	{ "inner lines with no code and a space",
+	  "220-a\r\nabc x\r\n22x y\r\n620 z\r\n220 b\r\n", 220,
+	  "a\nabc x\n22x y\n620 z\nb" },
 	{ "empty and short inner lines", "220-a\r\n\r\nxy\r\n220 b\r\n", 220,
 	  "a\n\nxy\nb" },
 	{ "a multi-line reply that goes on", "220-a\r\n221 b\r\n", 0, NULL },
@@ -170,6 +173,27 @@ static void a_longer_line_is_refused(void **state)
 			 -EPROTO);
 	assert_int_equal(long_line(KFTP_REPLY_LINE_MAX + 1, false, 1).ret,
 			 -EPROTO);
+}
+
+/* A CR is text as soon as something else than LF is behind it */
+static void a_cr_may_be_a_byte_too_many(void **state)
+{
+	char bytes[KFTP_REPLY_LINE_MAX + 3];
+	struct result r;
+
+	(void)state;
+	memset(bytes, 'x', sizeof(bytes));
+	memcpy(bytes, "220 ", 4);
+	bytes[KFTP_REPLY_LINE_MAX] = '\r';
+	r = feed(bytes, KFTP_REPLY_LINE_MAX + 1, 512, 512);
+	assert_int_equal(r.ret, KFTP_REPLY_LINE_MAX + 1);
+	assert_false(r.complete);
+	bytes[KFTP_REPLY_LINE_MAX + 1] = '\r';
+	r = feed(bytes, KFTP_REPLY_LINE_MAX + 2, 512, 512);
+	assert_int_equal(r.ret, -EPROTO);
+	bytes[KFTP_REPLY_LINE_MAX + 1] = '\n';
+	r = feed(bytes, KFTP_REPLY_LINE_MAX + 2, 512, 512);
+	assert_true(r.complete);
 }
 
 /* @lines lines of @len bytes with their ends; the last ends the reply if @end */
@@ -369,8 +393,8 @@ static void times(void **state)
 		"213 20010200040506\r\n", "213 20010232040506\r\n",
 		"213 20010203240506\r\n", "213 20010203046006\r\n",
 		"213 20010203040561\r\n",
-		"213 222222222222222222222222222222222222222222222222222222222"
-		"222\r\n",
+		("213 2222222222222222222222222222222222222222222222222222222222"
+		 "222\r\n"),
 		"213 20010203040506.0000000000000000000000000\r\n",
 		"213-20010203040506\r\n213 20010203040506\r\n",
 		"213 20010203040506\t\r\n", "213 yesterday\r\n",
@@ -537,6 +561,7 @@ int main(void)
 		cmocka_unit_test(nul_bytes_are_text),
 		cmocka_unit_test(the_longest_line_is_taken),
 		cmocka_unit_test(a_longer_line_is_refused),
+		cmocka_unit_test(a_cr_may_be_a_byte_too_many),
 		cmocka_unit_test(the_most_lines_are_taken),
 		cmocka_unit_test(more_lines_are_refused),
 		cmocka_unit_test(the_longest_reply_is_taken),
