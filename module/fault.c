@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Which fault point fails: of all points of a kind that are passed from now on,
- * the nth. In a build for tests only; see fault.h.
+ * the nth. How many things the module holds. In a build for tests only; see
+ * fault.h.
  */
+#include <linux/atomic.h>
+#include <linux/bug.h>
 #include <linux/errno.h>
 #include <linux/moduleparam.h>
 #include <linux/spinlock.h>
@@ -23,6 +26,7 @@ static int fault_kind;
 static int fault_errno = EIO;
 static unsigned int fault_nth;
 static char fault_hit[80];
+static atomic_t fault_held = ATOMIC_INIT(0);
 
 static int fault_kind_set(const char *val, const struct kernel_param *kp)
 {
@@ -44,6 +48,24 @@ static const struct kernel_param_ops fault_kind_ops = {
 	.get = fault_kind_get,
 };
 
+static int fault_held_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%d\n", atomic_read(&fault_held));
+}
+
+/* The module goes, or could not come; nobody is left to give anything back */
+static void fault_held_free(void *arg)
+{
+	int held = atomic_read(&fault_held);
+
+	WARN(held, "kftp: holds %d things when it goes\n", held);
+}
+
+static const struct kernel_param_ops fault_held_ops = {
+	.get = fault_held_get,
+	.free = fault_held_free,
+};
+
 module_param_cb(fault_kind, &fault_kind_ops, NULL, 0644);
 MODULE_PARM_DESC(fault_kind, "What fails: socket, file, alloc or host");
 module_param(fault_errno, int, 0644);
@@ -52,6 +74,8 @@ module_param(fault_nth, uint, 0644);
 MODULE_PARM_DESC(fault_nth, "At how many points from now on, 0 once it has");
 module_param_string(fault_hit, fault_hit, sizeof(fault_hit), 0444);
 MODULE_PARM_DESC(fault_hit, "Where it did: the caller, a colon and the call");
+module_param_cb(fault_held, &fault_held_ops, NULL, 0444);
+MODULE_PARM_DESC(fault_held, "Memory and references taken and not given back");
 
 /**
  * kftp_fault - a point where something may be told to fail
@@ -75,4 +99,15 @@ int kftp_fault(enum kftp_fault_kind kind, const char *caller, const char *call)
 	}
 	spin_unlock_irqrestore(&fault_lock, flags);
 	return err;
+}
+
+/**
+ * kftp_held - something was taken, or given back
+ * @n: 1 or -1
+ *
+ * Context: any.
+ */
+void kftp_held(int n)
+{
+	atomic_add(n, &fault_held);
 }

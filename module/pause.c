@@ -37,6 +37,7 @@ void kftp_pause_enter(void)
 	/* no signals in a work item; and who starts a job is frozen before */
 	wait_event_interruptible_locked_irq(kftp_pause, !kftp_paused);
 	kftp_writing++;
+	kftp_held(1);
 	spin_unlock_irq(&kftp_pause.lock);
 }
 
@@ -51,6 +52,7 @@ void kftp_pause_leave(void)
 
 	spin_lock_irqsave(&kftp_pause.lock, flags);
 	kftp_writing--;
+	kftp_held(-1);
 	wake_up_all_locked(&kftp_pause);
 	spin_unlock_irqrestore(&kftp_pause.lock, flags);
 }
