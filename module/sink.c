@@ -520,6 +520,7 @@ static int sink_compare(struct kftp_sink *sink, struct iov_iter *from)
 {
 	size_t len = iov_iter_count(from);
 	char *ours, *theirs;
+	ssize_t n;
 	int err = 0;
 
 	ours = kvmalloc(2 * len, GFP_KERNEL);
@@ -527,8 +528,9 @@ static int sink_compare(struct kftp_sink *sink, struct iov_iter *from)
 		return -ENOMEM;
 	theirs = ours + len;
 	/* advances the position */
-	if (kernel_read(sink->file, ours, len, &sink->pos) != len)
-		err = -EIO;
+	n = kernel_read(sink->file, ours, len, &sink->pos);
+	if (n != len)
+		err = sink_result(sink, n < 0 ? n : -EIO);
 	else if (copy_from_iter(theirs, len, from) != len)
 		err = -EFAULT;
 	else if (memcmp(ours, theirs, len))
