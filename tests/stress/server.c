@@ -322,8 +322,8 @@ static void obey(struct session *s, char *line)
 	char verb[8] = "";
 
 	sscanf(line, "%7s", verb);
-	set_target(s, strcasecmp(verb, "PORT") && strcasecmp(verb, "EPRT") ?
-		   "" : line);
+	if (!strcasecmp(verb, "PORT") || !strcasecmp(verb, "EPRT"))
+		set_target(s, line);
 	pthread_mutex_lock(&server->lock);
 	if (!strcasecmp(verb, "REST"))
 		s->pos = strtoul(line + 4, NULL, 10);
