@@ -218,12 +218,15 @@ static int put_commit(struct dialogue *d)
 	kftp_state_phase(d->state, KFTP_PHASE_COMMIT);
 	kftp_data_close(&d->data);
 	/* its pages were sent, not copies: they may have changed on the way */
-	err = kftp_source_check(&session->source) ?:
-	      kftp_dialogue_size(d, d->config->dst, &size);
+	err = kftp_source_check(&session->source);
 	if (err)
 		return err;
+	err = kftp_dialogue_size(d, d->config->dst, &size);
+	/* a server that goes away now has done its work, and does not tell more */
+	if (err)
+		return err == -ECONNRESET ? 0 : err;
 	if (size < 0 || session->base < 0 ||
-	    size == session->base + session->source.size)
+	    size - session->base == session->source.size)
 		return 0;
 	d->doubtful = true;
 	return -EIO;
