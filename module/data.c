@@ -304,6 +304,23 @@ ssize_t kftp_data_send(struct kftp_data *data, struct kftp_source *source,
 }
 
 /**
+ * kftp_data_acked - see whether the server has taken in more
+ * @data: with a connection to which bytes are sent
+ *
+ * The send buffer may hold what a slow link takes minutes for, while nothing is
+ * sent: that is no stall.
+ */
+void kftp_data_acked(struct kftp_data *data)
+{
+	u32 acked = READ_ONCE(tcp_sk(data->conn.sock->sk)->snd_una);
+
+	if (acked == data->acked)
+		return;
+	data->acked = acked;
+	kftp_wait_progress(data->conn.wait);
+}
+
+/**
  * kftp_data_close - be done with the data connection
  * @data: in whatever state; may be used for another
  */

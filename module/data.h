@@ -42,6 +42,7 @@ struct kftp_batch {
  * @conn: after that
  * @server: whose connection is taken; the port does not matter
  * @peer: the other end of @conn
+ * @acked: how far the server has acknowledged what was sent, when last looked at
  * @strangers: connections closed because they came from somewhere else
  * @batch: on its way
  */
@@ -50,6 +51,7 @@ struct kftp_data {
 	struct kftp_sock conn;
 	struct kftp_addr server;
 	struct kftp_addr peer;
+	u32 acked;
 	unsigned int strangers;
 	struct kftp_batch batch;
 };
@@ -59,6 +61,7 @@ ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink,
 		       size_t most);
 ssize_t kftp_data_send(struct kftp_data *data, struct kftp_source *source,
 		       size_t most);
+void kftp_data_acked(struct kftp_data *data);
 void kftp_data_close(struct kftp_data *data);
 
 #endif /* _KFTP_DATA_H */

@@ -10,8 +10,11 @@
 #include "dialogue.h"
 #include "digest.h"
 
-/* Bytes that are too few to be woken for are looked for as often as this */
-#define KFTP_GATHER_TIME		(HZ / 2)
+/*
+ * What nobody wakes us for is looked for as often as this: bytes that are too
+ * few, and acknowledgements
+ */
+#define KFTP_LOOK_TIME		(HZ / 2)
 
 /* At least what a receive buffer holds; a server may go on for ever */
 #define KFTP_SALVAGE_BYTES		(1024 * 1024)
@@ -343,9 +346,9 @@ int kftp_dialogue_transfer(struct dialogue *d)
 			until = get_jiffies_64() + nsecs_to_jiffies64(left) + 1;
 		else if (again)
 			until = get_jiffies_64() + 1;
-		else if (gathers && !d->ended)
+		else if (d->sends || (gathers && !d->ended))
 			/* once more when the time is up: there may be some */
-			until = min(get_jiffies_64() + KFTP_GATHER_TIME,
+			until = min(get_jiffies_64() + KFTP_LOOK_TIME,
 				    d->wait->stall);
 		err = kftp_wait_until(d->wait, until,
 				      (!d->complete &&
@@ -354,6 +357,8 @@ int kftp_dialogue_transfer(struct dialogue *d)
 				       data_ready(d)) || data_broken(d));
 		if (err)
 			return err;
+		if (d->sends)
+			kftp_data_acked(&d->data);
 		err = kftp_dialogue_watch(d);
 		if (!err && data_broken(d))
 			err = data_failed(d, -ECONNRESET);
@@ -368,6 +373,9 @@ int kftp_dialogue_transfer(struct dialogue *d)
 			continue;
 
 		ready = data_ready(d);
+		/* nothing is read of a file that nobody takes */
+		if (d->sends && !ready)
+			continue;
 		n = data_move(d, kftp_pace_most(&d->pace));
 		/* ready and yet not so: memory is short, and nobody will say */
 		again = n == -EAGAIN && ready;
