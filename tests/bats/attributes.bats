@@ -199,6 +199,21 @@ repeat() { # text times
 	[[ $REPLY == EINVAL || $REPLY == ERANGE ]] || fail "start: 5000 digits got $REPLY"
 }
 
+@test "each write is a value of its own: what comes in two is never joined, and its first half not kept" {
+	exec {half}>"$CONFIG/a/port"
+	printf 2 >&"$half"
+	assert_attr a port 2
+	printf 1 >&"$half"
+	assert_attr a port 1
+	exec {half}>&-
+	# Too long for one, so that the rest is written after a failure, if at all.
+	set_attr a src before
+	repeat 78 5000
+	try "$CONFIG/a/src" "$REPLY"
+	assert_equal "$REPLY" EINVAL
+	assert_attr a src before
+}
+
 @test "an empty host, src or dst unsets it" {
 	local file
 	for file in host src dst; do

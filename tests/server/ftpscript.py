@@ -20,7 +20,9 @@ DIR/body/NAME is what a src of NAME has, DIR/store/USER what USER has put there;
 itself. DIR/go/KIND-USER is how a test tells a case what to do now: see Session.told().
 
 A case is a table too: a command's verb, and the steps to take when it comes. A step is text to say (a
-line end is added), bytes to send as they are, or a function of the session.
+line end is added), bytes to send as they are, or a function of the session. MOVE stands for RETR, STOR and APPE
+where it does not matter which. The cases here are those that need to be told what to do, or that several tests
+use; what no server should do is in tests/hostile/cases.py, and served by the same code.
 """
 
 import argparse
@@ -80,6 +82,7 @@ class Session:
         self.control = control
         self.number = number
         self.log = log
+        self.verb = ""
         self.argument = ""
         self.offset = 0
         self.user = ""
@@ -139,12 +142,16 @@ class Session:
                 self.say("501 what address?\r\n")
                 return
             verb = "PORT"
+        self.verb = verb
         self.play(verb)
-        if verb in ("RETR", "STOR", "APPE"):
+        if verb in MOVES:
             self.offset = 0
 
     def play(self, verb):
-        self.take_steps(self.case.get(verb, DEFAULT.get(verb, ["502 not here"])))
+        steps = self.case.get(verb)
+        if steps is None and verb in MOVES:
+            steps = self.case.get("MOVE")
+        self.take_steps(DEFAULT.get(verb, ["502 not here"]) if steps is None else steps)
 
     def take_steps(self, steps):
         for step in steps:
@@ -166,8 +173,9 @@ class Session:
         if not pace:
             self.control.sendall(what)
             return
-        for at in range(len(what)):
-            self.control.sendall(what[at:at + 1])
+        piece = self.case.get("PIECE", 1)
+        for at in range(0, len(what), piece):
+            self.control.sendall(what[at:at + piece])
             time.sleep(pace)
 
     # What the test wants, and has
@@ -177,7 +185,7 @@ class Session:
         return os.path.exists(self.told_path(kind))
 
     def told_path(self, kind):
-        return os.path.join(self.server.options.dir, "go", f"{kind}-{self.user}")
+        return os.path.join(self.server.directory, "go", f"{kind}-{self.user}")
 
     def count_down(self, kind):
         """As told(), as many times as the number in that file says."""
@@ -199,7 +207,7 @@ class Session:
         return body[::-1] if self.told("new") else body
 
     def store(self):
-        return os.path.join(self.server.options.dir, "store", self.user)
+        return os.path.join(self.server.directory, "store", self.user)
 
     # The data connection
 
@@ -217,20 +225,26 @@ class Session:
         except (ValueError, KeyError, IndexError, OSError):
             return None
 
-    def dial(self, path=None, source=None):
-        """A connection to the address that the client announced."""
-        address, port = self.target
+    def own(self):
+        """The address that the client knows the server by."""
+        return self.here[0].removeprefix("::ffff:").partition("%")[0]
+
+    def dial(self, path=None, source=None, port=0, window=0):
+        """A connection to the address that the client announced; from a port, with a small window."""
+        address, there = self.target
         with network_of(path):
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             sock = socket.socket(family, socket.SOCK_STREAM)
         scope = (0, self.there[3]) if family == socket.AF_INET6 else ()
         sock.settimeout(5)
-        if source and family == socket.AF_INET6:
-            sock.bind((source, 0, *scope))
-        elif source:
-            sock.bind((source, 0))
+        if window:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        if port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if source:
+            sock.bind((source, port, *scope))
         try:
-            sock.connect((address, port, *scope))
+            sock.connect((address, there, *scope))
         except OSError:
             sock.close()
             raise
@@ -254,7 +268,7 @@ def stall(session):
 
 def gate(session):
     """Waits until the test makes the file DIR/go/USER, and takes it away."""
-    path = os.path.join(session.server.options.dir, "go", session.user)
+    path = os.path.join(session.server.directory, "go", session.user)
     for _ in range(PATIENCE * 50):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -303,12 +317,17 @@ def echo_password(before, after):
     return lambda session: session.say(f"{before}{session.password}{after}\r\n")
 
 
-def connect(session):
-    try:
-        session.data = session.dial(source=session.here[0].removeprefix("::ffff:").partition("%")[0])
-        session.note_data("data", "open")
-    except OSError as error:
-        session.note_data("data", reason(error))
+def connect_from(port=0, window=0):
+    def step(session):
+        try:
+            session.data = session.dial(None, session.own(), port, window)
+            session.note_data("data", "open")
+        except OSError as error:
+            session.note_data("data", reason(error))
+    return step
+
+
+connect = connect_from()
 
 
 def connect_later(seconds):
@@ -330,6 +349,14 @@ def send(payload):
         except (OSError, AttributeError) as error:
             session.note(f"data not sent: {error}")
     return step
+
+
+def move(session):
+    """The whole file, whichever way it goes."""
+    if session.verb == "RETR":
+        serve()(session)
+    else:
+        take(append=session.verb == "APPE")(session)
 
 
 def trickle(chunk, interval, times=None):
@@ -412,7 +439,7 @@ def send_urgent(payload):
 def second(session):
     """Another connection from the server's own address."""
     try:
-        sock = session.dial(source=session.here[0].removeprefix("::ffff:").partition("%")[0])
+        sock = session.dial(source=session.own())
     except OSError as error:
         session.note_data("second", refusal(error))
         return
@@ -503,6 +530,8 @@ def give_store(session):
 
 # The table
 
+MOVES = ("RETR", "STOR", "APPE")
+
 DEFAULT = {
     "GREETING": ["220 scripted"],
     "USER": ["331 and the password?"],
@@ -519,214 +548,28 @@ SENT = ["150 coming", connect, send(PAYLOAD), finish]
 
 CASES = {
     "plain": {},
-
-    # Where a reply ends
     "segments-of-one-byte": {"PACE": 0.001},
-    "replies-in-one-segment": {
-        "GREETING": [b"120 soon\r\n120 sooner\r\n220-now\r\n220 ready\r\n"],
-        "RETR": [connect, send(PAYLOAD), finish, b"150 coming\r\n226-sent\r\n226 all\r\n"],
-    },
-    "inner-lines-like-replies": {
-        "GREETING": [b"220-hello\r\n421 no\r\n 220 x\r\n220-still\r\n530 no\r\n220 now\r\n"],
-        "PASS": [b"230-in\r\n530 no\r\n 230 x\r\n230\r\n2300 y\r\n230-more\r\n231 z\r\n230 now\r\n"],
-        "RETR": [b"150-coming\r\n226 no\r\n 150 x\r\n226-no\r\n150 now\r\n", connect, send(PAYLOAD), finish,
-                 b"226-sent\r\n550 no\r\n 226 x\r\n226 now\r\n"],
-    },
-    "another-code-at-the-end": {"TYPE": [b"200-so\r\n226 be\r\n220 it\r\n", pause(1), "200 then"]},
-    "another-code-at-the-end-for-ever": {"TYPE": [b"200-so\r\n226 be\r\n220 it\r\n", stall]},
-    "line-of-4000": {"PASS": ["230 " + "x" * 3990]},
-    "line-too-long": {"PASS": ["230 " + "x" * 4200]},
-    "line-too-long-inside": {"PASS": ["230-in", "x" * 5000, "230 in"]},
-    "line-without-end": {"PASS": [b"230 " + b"x" * 5000, stall]},
-    "line-without-end-flood": {"PASS": [flood(b"230 ", b"x" * 1024)]},
-    "reply-of-250-lines": {"GREETING": ["220-hi"] + ["220-hi"] * 248 + ["220 hi"]},
-    "reply-of-300-lines": {"GREETING": ["220-hi"] + ["220-hi"] * 298 + ["220 hi"]},
-    "reply-of-56-kib": {"PASS": ["230-hi"] + ["x" * 4000] * 14 + ["230 hi"]},
-    "reply-of-80-kib": {"PASS": ["230-hi"] + ["x" * 4000] * 20 + ["230 hi"]},
-    "reply-without-end-flood": {"TYPE": [flood(b"200-so\r\n", b"and on\r\n")]},
-    "reply-without-end-slow": {"TYPE": [drip(b"200-so\r\n", b"and on\r\n", 1)]},
-    "preliminary-for-ever": {"RETR": [flood(b"150 coming\r\n", b"150 coming\r\n")]},
-    "greeting-120-for-ever": {"GREETING": [flood(b"120 soon\r\n", b"120 soon\r\n")]},
-    "bare-lf": {
-        "GREETING": [b"220-hi\n220 hi\n"], "USER": [b"331 pw\n"], "PASS": [b"230-in\n230 in\n"],
-        "TYPE": [b"200 yes\n"], "SIZE": [b"213 4096\n"], "PORT": [b"200 noted\n"],
-        "RETR": [b"150 coming\n", connect, send(PAYLOAD), finish, b"226 sent\n"],
-    },
-    "odd-bytes": {
-        "GREETING": [b"220-\xff\xfb\x01\xff\xfd\x18 \x1b[2J\r\n\xff\xf2\xe9\r\n220 caf\xe9 \xc3\xa9\r\n"],
-        "PASS": [b"230 \x1b]0;owned\x07 \x08\x7f\x80 a\rb\r\n"],
-    },
     "odd-bytes-in-a-refusal": {"RETR": [b"550 no \x1b[31mred\x1b[0m \xff\xfb\x01 caf\xe9 a\rb \x00 end\r\n"]},
-    "refusal-of-many-lines": {"RETR": [b"550-no\r\n such thing\r\n550 here\r\n"]},
-
-    # The greeting
-    "greeting-120": {"GREETING": ["120 in a second", pause(1), "220 now"]},
     "greeting-421": {"GREETING": ["421 too many", hang_up]},
-    "greeting-of-100-lines": {"GREETING": ["220-line"] * 100 + ["220 done"]},
-    "greeting-530": {"GREETING": ["530 not you"]},
-    "greeting-554": {"GREETING": ["554 not today"]},
-    "greeting-331": {"GREETING": ["331 password"]},
     "greeting-of-ssh": {"GREETING": ["SSH-2.0-OpenSSH_9.2p1"]},
-    "greeting-of-http": {"GREETING": ["HTTP/1.1 400 Bad Request", "", "<html>"]},
-    "greeting-empty-line": {"GREETING": ["", "220 hi"]},
-    "greeting-code-999": {"GREETING": ["999 hi"]},
-    "greeting-code-099": {"GREETING": ["099 hi"]},
-    "greeting-code-22": {"GREETING": ["22 hi"]},
-    "greeting-code-2200": {"GREETING": ["2200 hi"]},
-    "greeting-code-22a": {"GREETING": ["22a hi"]},
     "greeting-hang-up": {"GREETING": [hang_up]},
-    "greeting-half-then-hang-up": {"GREETING": [b"220 h", hang_up]},
-    "greeting-reset": {"GREETING": [reset]},
-
-    # The log-in
-    "user-230": {"USER": ["230 no password needed"]},
-    "pass-202": {"PASS": ["202 superfluous"]},
-    "user-332": {"USER": ["332 which account?"]},
-    "pass-332": {"PASS": ["332 which account?"]},
-    "user-530": {"USER": ["530 not you"]},
     "pass-530": {"PASS": ["530 wrong"]},
     "pass-530-echo": {"PASS": [echo_password("530 not ", " surely")]},
     "pass-530-echo-lines": {"PASS": [echo_password("530-not ", ""), echo_password(" nor ", ""),
                                      echo_password("530 also ", "")]},
     "retr-550-echo": {"RETR": [echo_password("550 no ", " file")]},
-    "pass-331": {"PASS": ["331 again please"]},
-    "pass-hang-up": {"PASS": [hang_up]},
-
-    # 421, whenever
-    "421-to-user": {"USER": ["421 going down", hang_up]},
-    "421-to-pass": {"PASS": ["421 going down", hang_up]},
-    "421-to-type": {"TYPE": ["421 going down", hang_up]},
-    "421-to-size": {"SIZE": ["421 going down", hang_up]},
-    "421-to-port": {"PORT": ["421 going down", hang_up]},
-    "421-to-retr": {"RETR": ["421 going down", hang_up]},
-    "421-for-226": {"RETR": [*SENT, "421 going down", hang_up]},
-
-    # Unasked-for replies come in one segment with the one that was asked for
-    "unasked-after-greeting": {"GREETING": [b"220 hi\r\n220 hi\r\n"]},
-    "unasked-after-user": {"USER": [b"331 pw\r\n230 in\r\n"]},
-    "unasked-after-pass": {"PASS": [b"230 in\r\n200 so\r\n"]},
-    "unasked-after-type": {"TYPE": [b"200 so\r\n213 4096\r\n"]},
-    "unasked-after-size": {"SIZE": [b"213 4096\r\n200 noted\r\n"]},
-    "unasked-after-port": {"PORT": [b"200 noted\r\n150 coming\r\n"]},
-    "unasked-half-line": {"PASS": [b"230 in\r\n200"]},
-    "unasked-421": {"PASS": [b"230 in\r\n421 going down\r\n", hang_up]},
-
-    # Silence
     "stall-greeting": {"GREETING": [stall]},
-    "stall-user": {"USER": [stall]},
-    "stall-pass": {"PASS": [stall]},
-    "stall-type": {"TYPE": [stall]},
-    "stall-size": {"SIZE": [stall]},
-    "stall-port": {"PORT": [stall]},
-    "stall-retr": {"RETR": [stall]},
-    "stall-retr-connected": {"RETR": [connect, stall]},
-    "stall-data": {"RETR": ["150 coming", connect, stall]},
     "stall-in-data": {"RETR": [*BEGUN, stall]},
-    "stall-in-line": {"PASS": [b"230 i", stall]},
     "stall-quit": {"QUIT": [stall]},
     "stall-quit-of-failure": {"RETR": ["550 no"], "QUIT": [stall]},
-    "drip-greeting": {"GREETING": [drip(b"220-", b"x", 0.5)]},
-    "drip-data": {"RETR": ["150 coming", connect, trickle(b"x", 0.5)]},
-    "slow-but-steady": {"RETR": ["150 coming", connect, trickle(PAYLOAD[:512], 0.7, 8), finish, "226 sent"]},
-    "slow-greeting": {"GREETING": [b"220", pause(1.2), b"-h\r\n", pause(1.2), b"220 h", pause(1.2), b"\r\n"]},
-
-    # When the server connects
-    "connect-before-port-reply": {"PORT": [connect, pause(0.5), "200 noted"],
-                                  "RETR": ["125 coming", send(PAYLOAD), finish, "226 sent"]},
-    "connect-before-150": {"RETR": [connect, pause(0.5), "150 coming", send(PAYLOAD), finish, "226 sent"]},
-    "connect-after-150": {"RETR": ["150 coming", pause(1), connect, send(PAYLOAD), finish, "226 sent"]},
-    "sent-before-150": {"PORT": [connect, send(PAYLOAD), finish, "200 noted"],
-                        "RETR": [pause(0.5), "150 coming", "226 sent"]},
     "never-connects": {"RETR": ["150 coming", stall]},
-    "never-150": {"RETR": [connect, send(PAYLOAD), finish, stall]},
-    "226-without-150": {"RETR": [connect, send(PAYLOAD), finish, "226 sent"]},
-    "226-without-anything": {"RETR": ["226 sent"]},
-    "226-and-never-connects": {"RETR": ["150 coming", "226 sent", stall]},
-    "150-then-425": {"RETR": ["150 coming", "425 cannot connect"]},
-    "150-then-426": {"RETR": ["150 coming", "426 closed"]},
-    "150-then-421": {"RETR": ["150 coming", "421 going down", hang_up]},
-    "150-then-550": {"RETR": ["150 coming", "550 it is gone"]},
-    "150-then-hang-up": {"RETR": ["150 coming", hang_up]},
-    "150-twice": {"RETR": ["150 coming", connect, "125 really", send(PAYLOAD), finish, "226 sent"]},
-    "425-at-once": {"RETR": ["425 cannot connect"]},
-
-    # Who connects
-    "third-first": {"RETR": ["150 coming", third(0), connect, send(PAYLOAD), finish, "226 sent"]},
-    "third-watched": {"RETR": ["150 coming", third(5), connect, send(PAYLOAD), finish, "226 sent"]},
-    "third-before-port-reply": {"PORT": [third(0), "200 noted"]},
-    "third-many": {"RETR": ["150 coming", third(0, 40), connect, send(PAYLOAD), finish, "226 sent"]},
-    "third-resets": {"RETR": ["150 coming", *[third_reset] * 10, connect, send(PAYLOAD), finish, "226 sent"]},
-    "third-only": {"RETR": ["150 coming", third(1), stall]},
-    "third-only-then-226": {"RETR": ["150 coming", third(1), "226 sent", stall]},
-    "third-later": {"RETR": ["150 coming", connect, third(2), send(PAYLOAD), finish, "226 sent"]},
-    "second-connection": {"RETR": ["150 coming", connect, second, send(PAYLOAD), finish, "226 sent"]},
-
-    # How it ends
-    "226-before-data": {"RETR": ["150 coming", connect, "226 sent", pause(1), send(PAYLOAD), finish]},
-    "226-before-connecting": {"RETR": ["150 coming", connect_later(1), "226 sent", stall]},
-    "226-then-hang-up-before-data": {"RETR": ["150 coming", connect, "226 sent",
-                                              pause(0.5), send(PAYLOAD), finish, hang_up]},
-    "250-for-226": {"RETR": [*SENT, "250 done"]},
-    "never-226": {"RETR": [*SENT, stall]},
-    "half-close": {"RETR": ["150 coming", connect, send(PAYLOAD), half_close, "226 sent"]},
-    "hang-up-after-226": {"RETR": [*SENT, "226 sent", hang_up]},
-    "reset-after-226": {"RETR": [*SENT, "226 sent", pause(0.3), reset]},
-    "hang-up-for-226": {"RETR": [*SENT, hang_up]},
-    "hang-up-in-data": {"RETR": [*BEGUN, hang_up]},
-    "hang-up-in-data-kept-open": {"RETR": [*BEGUN, lambda session: session.control.shutdown(socket.SHUT_RDWR),
-                                           pause(12)]},
     "reset-in-data": {"RETR": [*BEGUN, reset]},
-    "data-reset": {"RETR": [*BEGUN, pause(0.3), break_data, stall]},
-    "data-reset-at-once": {"RETR": ["150 coming", connect, break_data, stall]},
-    "426-then-data-reset": {"RETR": [*BEGUN, "426 broken", pause(0.5), break_data]},
-    "urgent-data": {"RETR": [*BEGUN, send_urgent(b"!"), send(PAYLOAD[1024:]), finish, "226 sent"]},
-    "426-in-data": {"RETR": [*BEGUN, "426 broken", pause(0.5), finish]},
-    "426-in-data-kept-open": {"RETR": [*BEGUN, "426 broken", stall]},
-    "451-after-data": {"RETR": [*SENT, "451 disk error"]},
     "552-after-data": {"RETR": [*SENT, "552 quota"]},
-    "350-after-data": {"RETR": [*SENT, "350 and now?"]},
     "junk-after-data": {"RETR": [*SENT, "thank you"]},
-
-    # How much there is
     "fewer-bytes": {"RETR": ["150 coming", connect, send(PAYLOAD[:-1]), finish, "226 sent"]},
-    "more-bytes": {"RETR": ["150 coming", connect, send(PAYLOAD + b"x"), finish, "226 sent"]},
-    "no-bytes": {"RETR": ["150 coming", connect, finish, "226 sent"]},
-    "more-than-0": {"SIZE": ["213 0"]},
-    "zero-bytes": {"SIZE": ["213 0"], "RETR": ["150 coming", connect, finish, "226 sent"]},
-    "endless": {"RETR": ["150 coming", connect, trickle(b"x" * 65536, 0.05), "426 enough"]},
-    "endless-without-size": {"SIZE": ["502 what?"],
-                             "RETR": ["150 coming", connect, trickle(b"x" * 65536, 0.05), "426 enough"]},
-    "size-550": {"SIZE": ["550 not in ASCII"]},
     "size-500": {"SIZE": ["500 what?"]},
-    "size-450": {"SIZE": ["450 busy"]},
-    "size-negative": {"SIZE": ["213 -4096"]},
-    "size-2-63": {"SIZE": ["213 9223372036854775808"]},
-    "size-2-64": {"SIZE": ["213 18446744073709551616"]},
-    "size-2-64-more": {"SIZE": ["213 18446744073709555712"]},
-    "size-junk": {"SIZE": ["213 lots"]},
-    "size-empty": {"SIZE": ["213 "]},
-    "size-hex": {"SIZE": ["213 0x1000"]},
-    "150-says-right": {"SIZE": ["500 what?"], "RETR": ["150 coming (4096 bytes).", *SENT[1:], "226 sent"]},
-    "150-says-wrong": {"SIZE": ["500 what?"], "RETR": ["150 coming (4097 bytes).", *SENT[1:], "226 sent"]},
-    "150-says-other-than-size": {"RETR": ["150 coming (17 bytes).", *SENT[1:], "226 sent"]},
-    "150-says-junk": {"SIZE": ["500 what?"], "RETR": ["150 (one) (x bytes) (-1 bytes).", *SENT[1:], "226 sent"]},
-    "size-hidden-in-lines": {"SIZE": [b"213-4096\r\n213 4096\r\n"]},
-
-    # What is refused
-    "port-500": {"PORT": ["500 Illegal PORT command."]},
-    "port-501": {"PORT": ["501 that port is reserved"]},
-    "port-530": {"PORT": ["530 log in first"]},
-    "port-425": {"PORT": ["425 cannot"]},
-    "eprt-522": {"PORT": ["522 use (1)"]},
-    "type-504": {"TYPE": ["504 ASCII only"]},
-    "type-421-text": {"TYPE": ["500 421 is not my code"]},
-    "type-331": {"TYPE": ["331 what?"]},
-    "retr-331": {"RETR": ["331 what?"]},
-    "retr-000": {"RETR": ["000 what?"]},
-    "retr-600": {"RETR": ["631 protected"]},
 }
-
-for code in (421, 425, 426, 434, 450, 451, 452, 501, 502, 530, 532, 550, 551, 552, 553, 554):
+for code in (451, 550, 552, 553):
     CASES[f"retr-{code}"] = {"RETR": [f"{code} no"]}
 
 # For clients that go on where they ended.
@@ -885,61 +728,74 @@ CASES.update({
 class Server:
     """Listens for every case; a thread for each connection, since steps block."""
 
-    def __init__(self, options):
-        self.options = options
-        self.third_netns = options.third_netns and "/run/netns/" + options.third_netns
-        self.third4 = options.third4
-        self.third6 = options.third6
+    def __init__(self, directory, third):
+        self.directory = directory
+        self.third_netns, self.third4, self.third6 = third
         self.listeners = {}
-        self.logs = {}
         self.counts = {}
+        self.stopped = False
 
-    def listen(self):
+    def listen(self, name, case, port, log):
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind(("::", port))
+        sock.listen(128)
+        self.listeners[sock.fileno()] = sock, name, case, log
+        self.counts[name] = 0
+
+    def came(self, name):
+        """Another connection."""
+        self.counts[name] += 1
+
+    def serve(self, session):
+        threading.Thread(target=session.run, daemon=True).start()
+
+    def run(self):
+        poller = select.epoll()
+        for number in self.listeners:
+            poller.register(number, select.EPOLLIN)
+        while not self.stopped:
+            for number, _ in poller.poll(0.5):
+                listener, name, case, log = self.listeners[number]
+                try:
+                    control, _ = listener.accept()
+                    self.came(name)
+                    session = Session(self, case, control, self.counts[name], log)
+                except OSError:
+                    continue
+                self.serve(session)
+
+
+class Told(Server):
+    """Serves the table, and tells of it in a directory."""
+
+    def begin(self, base):
+        final = self.directory
         # Whoever waits for the directory finds it whole.
-        new = self.options.dir + ".new"
+        self.directory += ".new"
         for part in ("port", "count", "log", "go", "body", "store"):
-            os.makedirs(os.path.join(new, part))
+            os.makedirs(os.path.join(self.directory, part))
         for name, body in BODIES.items():
-            with open(os.path.join(new, "body", name), "wb") as file:
+            with open(os.path.join(self.directory, "body", name), "wb") as file:
                 file.write(body)
-        for port, name in enumerate(CASES, self.options.base):
-            sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            sock.bind(("::", port))
-            sock.listen(128)
-            self.listeners[sock] = name
-            self.logs[name] = open(os.path.join(new, "log", name), "w", buffering=1, encoding="latin-1")
-            self.counts[name] = 0
-            self.tell(new, "port", name, port)
-            self.tell(new, "count", name, 0)
-        os.rename(new, self.options.dir)
+        for port, (name, case) in enumerate(CASES.items(), base):
+            log = open(os.path.join(self.directory, "log", name), "w", buffering=1, encoding="latin-1")
+            self.listen(name, case, port, log)
+            self.tell("port", name, port)
+            self.tell("count", name, 0)
+        os.rename(self.directory, final)
+        self.directory = final
 
-    @staticmethod
-    def tell(directory, part, name, number):
-        path = os.path.join(directory, part, name)
+    def came(self, name):
+        super().came(name)
+        self.tell("count", name, self.counts[name])
+
+    def tell(self, part, name, number):
+        path = os.path.join(self.directory, part, name)
         with open(path + ".new", "w", encoding="ascii") as file:
             file.write(f"{number}\n")
         os.rename(path + ".new", path)
-
-    def run(self):
-        poller = select.poll()
-        by_number = {}
-        for sock in self.listeners:
-            poller.register(sock, select.POLLIN)
-            by_number[sock.fileno()] = sock
-        while True:
-            for number, _ in poller.poll():
-                listener = by_number[number]
-                name = self.listeners[listener]
-                try:
-                    control, _ = listener.accept()
-                    self.counts[name] += 1
-                    self.tell(self.options.dir, "count", name, self.counts[name])
-                    session = Session(self, CASES[name], control, self.counts[name], self.logs[name])
-                except OSError:
-                    continue
-                threading.Thread(target=session.run, daemon=True).start()
 
 
 def main():
@@ -957,8 +813,9 @@ def main():
         print("\n".join(CASES))
         return
     threading.stack_size(256 * 1024)
-    server = Server(options)
-    server.listen()
+    server = Told(options.dir, (options.third_netns and "/run/netns/" + options.third_netns, options.third4,
+                                options.third6))
+    server.begin(options.base)
     try:
         server.run()
     except KeyboardInterrupt:
