@@ -140,6 +140,18 @@ check:
 check-all:
 	@scripts/check --all
 
+.PHONY: check-stress
+check-stress:
+	@scripts/check --stress
+
+.PHONY: check-debug
+check-debug:
+	@scripts/check --debug
+
+.PHONY: report
+report:
+	@scripts/report
+
 .PHONY: check-unit
 check-unit:
 	@scripts/check --unit
@@ -203,6 +215,7 @@ clean:
 
 .PHONY: distclean
 distclean: clean
+	@scripts/kernel --remove
 	@scripts/image --remove
 
 define help
@@ -223,6 +236,11 @@ Each installs the Debian packages that it misses, as root or through sudo.
                       machines
                       (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
   make check-all      the same, and user space with each kernel
+  make check-stress   races, faults and chance, at length
+  make check-debug    the worst of all in kernels that look for races, and for
+                      what is used, locked or lost wrongly (KERNEL=kasan,
+                      TESTS='matrix'); they are built first
+  make report         run all of that, and print a table
   make check-unit     only the unit tests
   make check-system   only whole machines: what is packaged, and what happens
                       at boot (TESTS='packages')
@@ -238,7 +256,7 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make lint           gcc W=1, sparse, checkpatch, kernel-doc, shellcheck
 
   make clean          remove what was built
-  make distclean      the guest's image in the cache, too
+  make distclean      the guest's image and the debug kernels in the cache, too
 endef
 export help
 

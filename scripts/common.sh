@@ -66,21 +66,28 @@ kernel_release()
 	[ -z "$_found" ] || echo "$_found"
 }
 
-# lock [NAME]: no other run changes the cache, or NAME in it, until this one ends.
+# lock: no other run changes the images or headers in the cache until this one ends.
 lock()
 {
+	lock_as lock
+}
+
+# lock_as NAME: the same of what is built for hours.
+lock_as()
+{
 	mkdir -p "$cache"
-	exec 9>"$cache/${1:-lock}"
+	exec 9>"$cache/$1"
 	flock -n 9 && return
 	say 'waiting for another run'
 	flock 9
 }
 
-# record SUITE WHERE PASSED FAILED SKIPPED SECONDS: for scripts/report.
+# record SUITE WHERE PASSED FAILED SKIPPED SECONDS [HOW-MUCH]: for scripts/report.
 record()
 {
 	# shellcheck disable=SC2154 # as above
 	_report=$top/build/report
 	mkdir -p "$_report"
-	echo "$* $(date +%F)" >"$_report/$1-$2"
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$5" "$6" \
+		"$(date +%F)" "${7-}" >"$_report/$1-$2"
 }
