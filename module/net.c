@@ -264,6 +264,11 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 	if (err)
 		return err;
 	sk = ks->sock->sk;
+	/*
+	 * What is sent is copied to pages that are kept for what is sent next: by
+	 * the socket, and freed with it, not by a worker that outlives it.
+	 */
+	sk->sk_use_task_frag = false;
 	/* each command is a small segment that the server waits for */
 	tcp_sock_set_nodelay(sk);
 	sock_set_keepalive(sk);
