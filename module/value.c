@@ -81,13 +81,19 @@ int kftp_value_choice(const char *page, size_t count,
 	int len = kftp_value_text(page, count, KFTP_VALUE_CUT);
 	int i;
 
-	if (len < 0)
-		return len;
+	/* none is as long as an error's number would be */
 	for (i = 0; choices[i]; i++)
 		if (strlen(choices[i]) == (size_t)len &&
 		    !memcmp(page, choices[i], len))
 			return i;
 	return -EINVAL;
+}
+
+/* isalnum() would let Latin-1 letters pass in the kernel */
+static bool is_of_name(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || isdigit((unsigned char)c) ||
+	       c == '.' || c == '-' || c == '_';
 }
 
 /**
@@ -108,18 +114,16 @@ int kftp_value_host(const char *host, size_t len)
 	size_t i;
 
 	if (memchr(host, ':', addr_len)) {
-		if (scope && addr_len + 1 == len)
+		if (addr_len + 1 == len)
 			return -EINVAL;
 		return KFTP_HOST_IPV6;
 	}
 
 	for (i = 0; i < len; i++) {
-		unsigned char c = host[i];
-
-		/* isalnum() would let Latin-1 letters pass in the kernel */
-		if (c > 0x7f || (!isalnum(c) && c != '.' && c != '-' && c != '_'))
+		if (!is_of_name(host[i]))
 			return -EINVAL;
-		numeric = numeric && (isdigit(c) || c == '.');
+		numeric = numeric && (isdigit((unsigned char)host[i]) ||
+				      host[i] == '.');
 	}
 	if (numeric)
 		return KFTP_HOST_IPV4;
@@ -158,12 +162,8 @@ bool kftp_value_job_name(const char *name)
 
 	if (name[0] == '.')
 		return false;
-	for (i = 0; name[i]; i++) {
-		unsigned char c = name[i];
-
-		if (i >= KFTP_JOB_NAME_MAX || c > 0x7f ||
-		    (!isalnum(c) && c != '.' && c != '_' && c != '-'))
+	for (i = 0; name[i]; i++)
+		if (i >= KFTP_JOB_NAME_MAX || !is_of_name(name[i]))
 			return false;
-	}
 	return i > 0;
 }
