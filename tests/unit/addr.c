@@ -55,7 +55,8 @@ static void addresses_in_canonical_form(void **state)
 		"::", "::1", "1::", "1::2", "2001:db8::1", "fe80::1:0:0:1",
 		"1:0:0:2::3", "1::2:0:0:3", "0:1:2:3:4:5:6:7", "1:2:3:4:5:6:7:0",
 		"1:0:3:4:5:6:7:8", "::3:4:5:6:7:8", "1:2:3:4:5:6::",
-		"1:2:3::6:7:8", "abcd:ef01:2345:6789:abcd:ef01:2345:6789",
+		"1:2:3::6:7:8", "100:200:300:400:500:600:700:800", "100::",
+		"abcd:ef01:2345:6789:abcd:ef01:2345:6789",
 	};
 	char command[KFTP_ADDR_COMMAND_MAX];
 	size_t i;
@@ -106,6 +107,11 @@ static void mapped_addresses_are_ipv4(void **state)
 	assert_true(kftp_addr_same_host(&mapped, &plain));
 	kftp_addr_unmap(&plain);
 	assert_int_equal(plain.sa.sa_family, AF_INET);
+	/* what is behind an IPv4 address means nothing */
+	plain = v6("::ffff:192.0.2.1", 21, 0);
+	plain.sa.sa_family = AF_INET;
+	kftp_addr_unmap(&plain);
+	assert_memory_equal(plain.in6.sin6_addr.s6_addr + 10, "\xff\xff", 2);
 	kftp_addr_unmap(&real);
 	assert_int_equal(real.sa.sa_family, AF_INET6);
 	kftp_addr_unmap(&compatible);

@@ -95,10 +95,33 @@ static void a_rate_is_smooth(void **state)
 		struct kftp_pace pace;
 
 		kftp_pace_init(&pace, rates[i], 0);
-		assert_true(kftp_pace_most(&pace) >= 1);
-		assert_true(kftp_pace_most(&pace) == 1 ||
-			    kftp_pace_most(&pace) <= rates[i] / 20);
+		assert_int_equal(kftp_pace_most(&pace),
+				 rates[i] < 20 ? 1 : rates[i] / 20);
 	}
+}
+
+static void a_second_is_a_second(void **state)
+{
+	struct kftp_pace pace;
+
+	(void)state;
+	kftp_pace_init(&pace, SEC, 0);
+	kftp_pace_moved(&pace, SEC, 0);
+	assert_int_equal(kftp_pace_left(&pace, 0), SEC);
+}
+
+/* A fifth of a second is made up for, no more */
+static void what_is_late_at_most(void **state)
+{
+	struct kftp_pace pace;
+
+	(void)state;
+	kftp_pace_init(&pace, 1000, SEC);
+	kftp_pace_moved(&pace, 1000, SEC + SEC / 5);
+	assert_int_equal(kftp_pace_left(&pace, SEC + SEC / 5), SEC * 4 / 5);
+	kftp_pace_init(&pace, 1000, SEC);
+	kftp_pace_moved(&pace, 1000, SEC + SEC / 5 + 1);
+	assert_int_equal(kftp_pace_left(&pace, SEC + SEC / 5 + 1), SEC);
 }
 
 /* Whoever stood still for long has no credit */
@@ -159,6 +182,8 @@ int main(void)
 		cmocka_unit_test(a_batch_puts_off_the_next_by_its_time),
 		cmocka_unit_test(a_rate_is_kept),
 		cmocka_unit_test(a_rate_is_smooth),
+		cmocka_unit_test(a_second_is_a_second),
+		cmocka_unit_test(what_is_late_at_most),
 		cmocka_unit_test(a_stall_is_not_made_up_for),
 		cmocka_unit_test(being_late_a_little_is_made_up_for),
 		cmocka_unit_test(the_largest_rate_does_no_harm),

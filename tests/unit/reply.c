@@ -19,6 +19,8 @@ static struct result feed(const char *bytes, size_t len, size_t first,
 	struct result r = {};
 	size_t pos = 0, n = first;
 
+	/* memory that was something else before */
+	memset(&r.reply, '7', sizeof(r.reply));
 	kftp_reply_init(&r.reply);
 	while (pos < len && r.ret >= 0 && !r.complete) {
 		char *segment;
@@ -27,9 +29,12 @@ static struct result feed(const char *bytes, size_t len, size_t first,
 			n = len - pos;
 		segment = malloc(n ? n : 1);
 		memcpy(segment, bytes + pos, n);
+		r.complete = true;
 		r.ret = kftp_reply_feed(&r.reply, segment, n, &r.complete);
 		free(segment);
-		if (r.ret >= 0) {
+		if (r.ret < 0) {
+			r.complete = false;
+		} else {
 			assert_true((size_t)r.ret <= n);
 			assert_true(r.complete || (size_t)r.ret == n);
 			pos += r.ret;
@@ -59,6 +64,13 @@ static const struct row rows[] = {
 	{ "a preliminary reply", "150 (12 bytes)\r\n", 150, "(12 bytes)" },
 	{ "two replies in one segment", "150 a\r\n226 b\r\n", 150, "a", 7 },
 	{ "a multi-line reply", "230-one\r\n230 two\r\n", 230, "one\ntwo" },
+	{ "a first line without text", "220-\r\n220 b\r\n", 220, "\nb" },
+	{ "a last line without text", "220-a\r\n220 \r\n", 220, "a\n" },
+	{ "lines as long as a code", "220-a\r\nabc\r\nabcd\r\n220 b\r\n", 220,
+	  "a\nabc\nabcd\nb" },
+	{ "the code alone behind a longer line",
+	  "220-a\r\nxyz\x20\r\n220\r\n220 b\r\n", 220,
+	  "a\nxyz\x20\n220\nb" },
 	{ "lines between", "230-one\r\nmiddle\r\n230 two\r\n", 230,
 	  "one\nmiddle\ntwo" },
 	{ "an inner line that looks like another reply",
@@ -86,6 +98,15 @@ static const struct row rows[] = {
 	{ "four digits", "2200 hello\r\n", -EPROTO, NULL },
 	{ "a code below 100", "099 hello\r\n", -EPROTO, NULL },
 	{ "a code above 599", "600 hello\r\n", -EPROTO, NULL },
+	{ "the lowest code", "100 x\r\n", 100, "x" },
+	{ "the highest code", "599 x\r\n", 599, "x" },
+	{ "no digit in the middle", "2x0 a\r\n", -EPROTO, NULL },
+	{ "less than a digit in the middle", "2/0 a\r\n", -EPROTO, NULL },
+	{ "more than a digit in the middle", "2:0 a\r\n", -EPROTO, NULL },
+	{ "no digit at the end", "22x a\r\n", -EPROTO, NULL },
+	{ "less than a digit at the end", "22/ a\r\n", -EPROTO, NULL },
+	{ "more than a digit at the end", "22: a\r\n", -EPROTO, NULL },
+	{ "a letter behind the code, and no more", "226x\r\n", -EPROTO, NULL },
 	{ "letters", "hello\r\n", -EPROTO, NULL },
 	{ "a space before the code", " 220 hello\r\n", -EPROTO, NULL },
 	{ "a tab behind the code", "220\thello\r\n", -EPROTO, NULL },
@@ -216,8 +237,11 @@ static struct result many_lines(size_t lines, size_t len, bool end)
 
 static void the_most_lines_are_taken(void **state)
 {
+	struct result r = many_lines(KFTP_REPLY_LINES_MAX, 10, true);
+
 	(void)state;
-	assert_true(many_lines(KFTP_REPLY_LINES_MAX, 10, true).complete);
+	assert_int_equal(r.ret, KFTP_REPLY_LINES_MAX * 10);
+	assert_true(r.complete);
 }
 
 static void more_lines_are_refused(void **state)
@@ -229,21 +253,40 @@ static void more_lines_are_refused(void **state)
 			 -EPROTO);
 }
 
+/* A reply of @bytes bytes, in the longest lines */
+static struct result many_bytes(size_t bytes)
+{
+	const size_t line = KFTP_REPLY_LINE_MAX + 1;
+	char *reply = malloc(bytes);
+	struct result r;
+	size_t i;
+
+	memset(reply, 'x', bytes);
+	memcpy(reply, "220-", 4);
+	/* the last line has what is left, which is enough for a code */
+	for (i = line; i + 5 <= bytes; i += line) {
+		reply[i - 1] = '\n';
+		memcpy(reply + i, "220 ", i + line + 5 > bytes ? 4 : 0);
+	}
+	reply[bytes - 1] = '\n';
+	r = feed(reply, bytes, 512, 512);
+	free(reply);
+	return r;
+}
+
 static void the_longest_reply_is_taken(void **state)
 {
-	size_t len = 4096;
+	struct result r = many_bytes(KFTP_REPLY_BYTES_MAX);
 
 	(void)state;
-	assert_true(many_lines(KFTP_REPLY_BYTES_MAX / len, len, true).complete);
+	assert_int_equal(r.ret, KFTP_REPLY_BYTES_MAX);
+	assert_true(r.complete);
 }
 
 static void a_longer_reply_is_refused(void **state)
 {
-	size_t len = 4096;
-
 	(void)state;
-	assert_int_equal(many_lines(KFTP_REPLY_BYTES_MAX / len + 1, len,
-				    true).ret, -EPROTO);
+	assert_int_equal(many_bytes(KFTP_REPLY_BYTES_MAX + 1).ret, -EPROTO);
 }
 
 static void a_reply_under_way_may_be_what_is_hoped_for(void **state)
@@ -265,6 +308,27 @@ static void a_reply_under_way_may_be_what_is_hoped_for(void **state)
 
 		if (kftp_reply_may_be(&r.reply, 421) != begun[i].may)
 			fail_msg("'%s'", begun[i].bytes);
+	}
+}
+
+static void each_code_may_be_hoped_for(void **state)
+{
+	char bytes[16];
+	int code, other;
+
+	(void)state;
+	for (code = 100; code < 600; code++) {
+		for (other = 100; other < 600; other++) {
+			struct kftp_reply reply;
+			bool complete, may;
+
+			kftp_reply_init(&reply);
+			snprintf(bytes, sizeof(bytes), "%d x", other);
+			kftp_reply_feed(&reply, bytes, 5, &complete);
+			may = other == code;
+			if (kftp_reply_may_be(&reply, code) != may)
+				fail_msg("%d for %d", other, code);
+		}
 	}
 }
 
@@ -292,6 +356,50 @@ static struct kftp_reply reply_of(const char *bytes)
 
 	assert_true(r.complete);
 	return r.reply;
+}
+
+/* The same reply, whose text ended before its last @left bytes */
+static struct kftp_reply ended_before(const struct kftp_reply *reply, size_t left)
+{
+	struct kftp_reply cut = *reply;
+
+	assert_true(left <= reply->text_len);
+	cut.text_len -= left;
+	return cut;
+}
+
+/* What stands behind the end of a text does not belong to it */
+static void texts_end_where_they_end(void **state)
+{
+	struct kftp_reply size = reply_of("213 1234\r\n");
+	struct kftp_reply time = reply_of("213 20010203040506.78\r\n");
+	struct kftp_reply announced = reply_of("150 a (12 bytes)\r\n");
+	static const int prefixes[] = { -1, 1, 12, 123, 1234 };
+	char text[KFTP_REPLY_TIME];
+	u32 nanoseconds;
+	s64 seconds;
+	size_t left;
+
+	(void)state;
+	for (left = 0; left <= size.text_len; left++) {
+		struct kftp_reply reply = ended_before(&size, left);
+
+		assert_int_equal(kftp_reply_size(&reply),
+				 prefixes[reply.text_len]);
+	}
+	for (left = 0; left <= time.text_len; left++) {
+		struct kftp_reply reply = ended_before(&time, left);
+		size_t len = reply.text_len;
+
+		assert_int_equal(kftp_reply_time(&reply, text, &seconds,
+						 &nanoseconds),
+				 len == 14 || len > 15);
+	}
+	for (left = 0; left <= announced.text_len; left++) {
+		struct kftp_reply reply = ended_before(&announced, left);
+
+		assert_int_equal(kftp_reply_announced(&reply), left ? -1 : 12);
+	}
 }
 
 static void sizes(void **state)
@@ -376,6 +484,7 @@ static void times(void **state)
 		/* a leap second is the next minute's first */
 		{ "213 20161231235960\r\n", 1483228800, 0 },
 		{ "213 19691231235959\r\n", -1, 0 },
+		{ "213 00010101000000\r\n", -62135596800, 0 },
 		{ "213 20380119031408\r\n", 2147483648, 0 },
 		{ "213 99991231235959\r\n", 253402300799, 0 },
 	};
@@ -389,12 +498,12 @@ static void times(void **state)
 		"213 -2001020304050\r\n", "213 +2001020304050\r\n",
 		/* as servers of the year 2000 wrote it */
 		"213 19100010203040506\r\n",
+		"213 00000101000000\r\n",
 		"213 20010003040506\r\n", "213 20011303040506\r\n",
 		"213 20010200040506\r\n", "213 20010232040506\r\n",
 		"213 20010203240506\r\n", "213 20010203046006\r\n",
 		"213 20010203040561\r\n",
-		("213 2222222222222222222222222222222222222222222222222222222222"
-		 "222\r\n"),
+		"213 2222222222222222222222222222222222222222222222222222222222222\r\n",
 		"213 20010203040506.0000000000000000000000000\r\n",
 		"213-20010203040506\r\n213 20010203040506\r\n",
 		"213 20010203040506\t\r\n", "213 yesterday\r\n",
@@ -453,6 +562,12 @@ static void announced_sizes(void **state)
 	static const struct { const char *bytes; s64 size; } sizes[] = {
 		{ "150 Opening BINARY mode data connection for x (4096 bytes).\r\n",
 		  4096 },
+		{ "150 (7 bytes)\r\n", 7 },
+		{ "150 (0 bytes)\r\n", 0 },
+		{ "150 (9223372036854775807 bytes)\r\n", S64_MAX },
+		{ "150 (12 octets)\r\n", -1 },
+		{ "150 (12 byteS)\r\n", -1 },
+		{ "150 (12 bytes]\r\n", -1 },
 		{ "150 for a (b) (7 bytes)\r\n", 7 },
 		{ "150 for (12 of 13 bytes) (14 bytes)\r\n", 14 },
 		{ "150 for (1 bytes) (5 bytes).\r\n", 5 },
@@ -475,6 +590,27 @@ static void announced_sizes(void **state)
 
 		if (kftp_reply_announced(&reply) != sizes[i].size)
 			fail_msg("%s", sizes[i].bytes);
+	}
+}
+
+/* No byte is looked at behind the most that is kept */
+static void a_full_text_announces_what_is_in_it(void **state)
+{
+	char bytes[KFTP_REPLY_TEXT + 6];
+	size_t len = KFTP_REPLY_TEXT, i;
+	struct result r;
+
+	(void)state;
+	for (i = 0; i < 12; i++) {
+		memset(bytes, '(', sizeof(bytes));
+		memcpy(bytes, "150 ", 4);
+		memcpy(bytes + 4 + len - i, "(123 bytes)", i < 11 ? i : 11);
+		memcpy(bytes + 4 + len, "\r\n", 2);
+		r = feed(bytes, 4 + len + 2, 512, 512);
+		assert_true(r.complete);
+		assert_int_equal(r.reply.text_len, len);
+		assert_int_equal(kftp_reply_announced(&r.reply),
+				 i < 11 ? -1 : 123);
 	}
 }
 
@@ -509,6 +645,20 @@ static void secrets_are_masked(void **state)
 
 		check_masked(&reply, masks[i].secret, masks[i].text);
 	}
+}
+
+static void what_is_shown_ends_where_it_should(void **state)
+{
+	char text[KFTP_REPLY_SHOWN + 2];
+	struct result r = long_line(KFTP_REPLY_LINE_MAX, true, 512);
+	struct kftp_reply reply = reply_of("530 no hunter2\r\n");
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	text[KFTP_REPLY_SHOWN] = '\0';
+	check_masked(&r.reply, "secret", text);
+	reply = ended_before(&reply, 1);
+	check_masked(&reply, "hunter2", "no hunter");
 }
 
 /* @lead bytes of text, then secrets of @len bytes each, to the longest line */
@@ -567,13 +717,17 @@ int main(void)
 		cmocka_unit_test(the_longest_reply_is_taken),
 		cmocka_unit_test(a_longer_reply_is_refused),
 		cmocka_unit_test(a_reply_under_way_may_be_what_is_hoped_for),
+		cmocka_unit_test(each_code_may_be_hoped_for),
 		cmocka_unit_test(codes_mean_errnos),
+		cmocka_unit_test(texts_end_where_they_end),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(days_of_months),
 		cmocka_unit_test(times),
 		cmocka_unit_test(the_longest_time_fits),
 		cmocka_unit_test(announced_sizes),
+		cmocka_unit_test(a_full_text_announces_what_is_in_it),
 		cmocka_unit_test(secrets_are_masked),
+		cmocka_unit_test(what_is_shown_ends_where_it_should),
 		cmocka_unit_test(secrets_at_the_edges_are_masked),
 	};
 

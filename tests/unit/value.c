@@ -99,11 +99,11 @@ static void numbers(void **state)
 
 static void check_choice(const char *bytes, int choice)
 {
-	static const char *const choices[] = { "get", "getter", "put", NULL };
+	static const char *const names[] = { NULL, "get", "getter", "put", NULL };
 	size_t len = strlen(bytes);
 	char *copy = exactly(bytes, len);
 
-	if (kftp_value_choice(copy, len, choices) != choice)
+	if (kftp_value_choice(copy, len, names + 1) != choice)
 		fail_msg("'%s'", bytes);
 	free(copy);
 }
@@ -141,6 +141,8 @@ static void digests(void **state)
 		text[i] = "09afAF"[i % 6];
 	}
 	assert_int_equal(kftp_value_sha256(text), -EINVAL);
+	text[KFTP_SHA256_MAX] = 'x';
+	assert_int_equal(kftp_value_sha256(text), -EINVAL);
 	text[KFTP_SHA256_MAX] = '\0';
 	for (i = 0; i < KFTP_SHA256_MAX; i++) {
 		char digit = text[i];
@@ -173,6 +175,7 @@ static void hosts(void **state)
 	check_host("ftp.example.org", KFTP_HOST_NAME);
 	check_host("my_host-1.", KFTP_HOST_NAME);
 	check_host("3com", KFTP_HOST_NAME);
+	check_host("abc", KFTP_HOST_NAME);
 	check_host("fe80::1%", -EINVAL);
 	check_host("eth0%a:b", -EINVAL);
 	check_host("%", -EINVAL);
@@ -182,6 +185,24 @@ static void hosts(void **state)
 	check_host("[::1]", KFTP_HOST_IPV6);	/* which inet_pton refuses */
 	check_host("ftp\xfc", -EINVAL);
 	check_host("name%eth0", -EINVAL);
+}
+
+static void characters_of_names(void **state)
+{
+	static const char names[] =
+		"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+	char host[] = "abc", job[] = "ab";
+	int c;
+
+	(void)state;
+	for (c = 1; c < 256; c++) {
+		host[1] = c;
+		job[1] = c;
+		if (c != ':' && c != '%')
+			check_host(host, strchr(names, c) ? KFTP_HOST_NAME :
+							    -EINVAL);
+		assert_int_equal(kftp_value_job_name(job), !!strchr(names, c));
+	}
 }
 
 static void job_names(void **state)
@@ -217,6 +238,7 @@ int main(void)
 		cmocka_unit_test(choices),
 		cmocka_unit_test(digests),
 		cmocka_unit_test(hosts),
+		cmocka_unit_test(characters_of_names),
 		cmocka_unit_test(job_names),
 	};
 
