@@ -127,7 +127,8 @@ void host_prepare(void)
 	if (getenv("KFTP_SLOW"))
 		slow = strtoul(getenv("KFTP_SLOW"), NULL, 10) ?: 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (access("/sys/kernel/config/.", F_OK) &&
+	if ((access("/sys/kernel/config/.", F_OK) ||
+	     access("/sys/module/dns_resolver", F_OK)) &&
 	    system("modprobe -qa configfs dns_resolver 2>/dev/null"))
 		because("there is no modprobe, or nothing for it to do");
 	mount_if_missing("configfs", "/sys/kernel/config/.",
