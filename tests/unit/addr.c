@@ -111,7 +111,7 @@ static void mapped_addresses_are_ipv4(void **state)
 	plain = v6("::ffff:192.0.2.1", 21, 0);
 	plain.sa.sa_family = AF_INET;
 	kftp_addr_unmap(&plain);
-	assert_memory_equal(plain.in6.sin6_addr.s6_addr + 10, "\xff\xff", 2);
+	assert_int_equal(plain.in.sin_addr.s_addr, 0);
 	kftp_addr_unmap(&real);
 	assert_int_equal(real.sa.sa_family, AF_INET6);
 	kftp_addr_unmap(&compatible);
