@@ -11,6 +11,7 @@
 
 #include "digest.h"
 #include "job.h"
+#include "pace.h"
 #include "value.h"
 
 #include "fault.h"
@@ -150,12 +151,9 @@ static void queue_done(struct kftp_run *run)
 static u64 run_delay(const struct kftp_run *run)
 {
 	/* at most a day */
-	u32 delay = run->session.config->retry_delay_sec;
-	unsigned int i;
+	u32 delay = kftp_pace_retry(run->session.config->retry_delay_sec,
+				    run->attempts) * HZ;
 
-	for (i = 1; i < run->attempts && delay < KFTP_RETRY_DELAY_DOUBLED; i++)
-		delay = min_t(u32, 2 * delay, KFTP_RETRY_DELAY_DOUBLED);
-	delay *= HZ;
 	return delay + get_random_u32() % (delay / 4 + 1);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * No more bytes a second than were asked for. Each batch of bytes puts off the
- * next by as long as it may take. Pure: see pure.h.
+ * next by as long as it may take; each attempt that fails, the next by twice as
+ * long as the one before. Pure: see pure.h.
  */
+#include "kftp.h"
 #include "pace.h"
 
 #define NS_PER_SEC	1000000000ULL
@@ -65,4 +67,21 @@ void kftp_pace_moved(struct kftp_pace *pace, size_t bytes, u64 now)
 	if (pace->next + KFTP_PACE_LATE_NS < now)
 		pace->next = now;
 	pace->next += div64_u64(bytes * NS_PER_SEC, pace->rate);
+}
+
+/**
+ * kftp_pace_retry - how long to wait before another attempt
+ * @delay: seconds after the first
+ * @attempts: how many there were
+ *
+ * Return: seconds, which are doubled each time up to KFTP_RETRY_DELAY_DOUBLED.
+ */
+u64 kftp_pace_retry(u64 delay, u64 attempts)
+{
+	while (attempts-- > 1 && delay < KFTP_RETRY_DELAY_DOUBLED) {
+		delay *= 2;
+		if (delay > KFTP_RETRY_DELAY_DOUBLED)
+			delay = KFTP_RETRY_DELAY_DOUBLED;
+	}
+	return delay;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* No more bytes a second than were asked for */
+/* No more bytes a second than were asked for, and attempts ever later */
 #ifndef _KFTP_PACE_H
 #define _KFTP_PACE_H
 
@@ -22,5 +22,6 @@ void kftp_pace_init(struct kftp_pace *pace, u64 rate, u64 now);
 u64 kftp_pace_left(const struct kftp_pace *pace, u64 now);
 size_t kftp_pace_most(const struct kftp_pace *pace);
 void kftp_pace_moved(struct kftp_pace *pace, size_t bytes, u64 now);
+u64 kftp_pace_retry(u64 delay, u64 attempts);
 
 #endif /* _KFTP_PACE_H */

@@ -78,6 +78,20 @@ static void check_rate(struct kftp_pace *pace, u64 rate, u64 begin,
 	}
 }
 
+static void check_retry(u64 delay, u64 attempts)
+{
+	u64 then = kftp_pace_retry(delay, attempts), model = delay;
+
+	/* twelve times are enough for a second */
+	if (delay < KFTP_RETRY_DELAY_DOUBLED) {
+		model = delay << (attempts > 12 ? 12 : attempts - 1);
+		if (model > KFTP_RETRY_DELAY_DOUBLED)
+			model = KFTP_RETRY_DELAY_DOUBLED;
+	}
+	HOLDS(then == model, "%llu, not %llu", (unsigned long long)then,
+	      (unsigned long long)model);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input in = { data, size };
@@ -91,6 +105,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	rate &= KFTP_SIZE_MAX;
 	now &= (1ULL << 62) - 1;
 
+	check_retry(rate % (KFTP_RETRY_DELAY_MAX + 1), now % KFTP_RETRIES_MAX + 1);
 	kftp_pace_init(&pace, rate, now);
 	HOLDS(!kftp_pace_left(&pace, now), "the first bytes wait");
 	most = kftp_pace_most(&pace);

@@ -174,6 +174,37 @@ static void the_largest_rate_does_no_harm(void **state)
 	assert_true(kftp_pace_left(&pace, SEC) < SEC);
 }
 
+static void check_retries(u64 delay, const u64 *delays, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		assert_int_equal(kftp_pace_retry(delay, i + 1), delays[i]);
+	assert_int_equal(kftp_pace_retry(delay, KFTP_RETRIES_MAX),
+			 delays[n - 1]);
+}
+
+static void attempts_come_ever_later(void **state)
+{
+	static const u64 five[] = { 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560,
+				    3600, 3600, 3600 };
+	static const u64 half[] = { 1800, 3600, 3600 };
+	static const u64 most[] = { 3599, 3600, 3600 };
+	static const u64 hour[] = { 3600, 3600 };
+	static const u64 more[] = { 3601, 3601 };
+	static const u64 day[] = { 86400, 86400 };
+	static const u64 none[] = { 0, 0 };
+
+	(void)state;
+	check_retries(5, five, ARRAY_SIZE(five));
+	check_retries(1800, half, ARRAY_SIZE(half));
+	check_retries(3599, most, ARRAY_SIZE(most));
+	check_retries(3600, hour, ARRAY_SIZE(hour));
+	check_retries(3601, more, ARRAY_SIZE(more));
+	check_retries(KFTP_RETRY_DELAY_MAX, day, ARRAY_SIZE(day));
+	check_retries(0, none, ARRAY_SIZE(none));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +218,7 @@ int main(void)
 		cmocka_unit_test(a_stall_is_not_made_up_for),
 		cmocka_unit_test(being_late_a_little_is_made_up_for),
 		cmocka_unit_test(the_largest_rate_does_no_harm),
+		cmocka_unit_test(attempts_come_ever_later),
 	};
 
 	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
