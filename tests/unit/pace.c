@@ -34,7 +34,7 @@ static void no_rate_is_no_limit(void **state)
 
 	(void)state;
 	kftp_pace_init(&pace, 0, 5 * SEC);
-	assert_true(kftp_pace_most(&pace) >= 1 << 30);
+	assert_int_equal(kftp_pace_most(&pace), KFTP_PACE_MOST);
 	kftp_pace_moved(&pace, 1 << 20, 5 * SEC);
 	assert_int_equal(kftp_pace_left(&pace, 5 * SEC), 0);
 	assert_int_equal(kftp_pace_left(&pace, 0), 0);
@@ -169,7 +169,12 @@ static void the_largest_rate_does_no_harm(void **state)
 
 	(void)state;
 	kftp_pace_init(&pace, KFTP_SIZE_MAX, SEC);
-	assert_true(kftp_pace_most(&pace) >= 1 << 20);
+	assert_int_equal(kftp_pace_most(&pace), KFTP_PACE_MOST);
+	kftp_pace_init(&pace, 20ULL * (KFTP_PACE_MOST + 1), SEC);
+	assert_int_equal(kftp_pace_most(&pace), KFTP_PACE_MOST);
+	kftp_pace_init(&pace, 20ULL * (KFTP_PACE_MOST - 1), SEC);
+	assert_int_equal(kftp_pace_most(&pace), KFTP_PACE_MOST - 1);
+	kftp_pace_init(&pace, KFTP_SIZE_MAX, SEC);
 	kftp_pace_moved(&pace, 1 << 20, SEC);
 	assert_true(kftp_pace_left(&pace, SEC) < SEC);
 }
