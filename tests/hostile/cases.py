@@ -589,6 +589,7 @@ case("421-to-size", {"SIZE": ["421 going down", hang_up]}, fails("EAGAIN", code=
 fetch("421-to-mdtm", {"MDTM": ["421 going down", hang_up]}, fails("EAGAIN", code=421, last="MDTM"))
 case("421-for-226", {"MOVE": [*GO, "421 going down", hang_up]}, fails("EAGAIN", code=421))
 case("421-in-data", {"MOVE": [*BEGUN, "421 going down", hang_up]}, fails("EAGAIN", code=421))
+# A get does not ask for more; a put wants to know the size, and is told that it cannot have it.
 case("421-after-226", {"MOVE": [*GOOD, "421 idle", hang_up]}, get=done(), put=fails("EAGAIN"), append=fails("EAGAIN"))
 
 # Replies that nobody asked for come in one segment with one that was
@@ -718,6 +719,10 @@ case("third-later", {"MOVE": ["150 coming", connect, third(2), move, finish, "22
 case("second-connection", {"MOVE": ["150 coming", connect, second, move, finish, "226 sent"]},
      done(saw=[("second * ECONNREFUSED", (0, 1)), ("second * closed", (0, 1)), ("second * spoken to", 0),
                ("second * still open", 0)]))
+case("two-before-150", {"MOVE": [connect, second, "150 coming", move, finish, "226 sent"]},
+     done(saw=[("second * spoken to", 0), ("second * still open", 0)]))
+case("two-before-port-reply", {"PORT": [connect, beside(second), pause(0.3), "200 noted"],
+                               "MOVE": ["150 coming", move, finish, "226 sent"]}, done(saw=[("second * spoken to", 0)]))
 # The first wins, even if it has nothing to say.
 fetch("empty-then-another", {"RETR": ["150 coming", connect, finish, pause(0.3), second, "226 sent"]},
       fails("EIO", saw=[("second * open", 0)]))
@@ -755,7 +760,7 @@ case("hang-up-after-226", {"MOVE": [*GO, "226 sent", hang_up]}, done())
 case("hang-up-with-226", {"MOVE": [*GO, together("226 sent\r\n")]}, done())
 case("half-hang-up-with-226", {"MOVE": [*GO, "226 sent", half_hang_up]}, done())
 case("reset-after-226", {"MOVE": [*GO, "226 sent", pause(0.3), reset]}, done())
-fetch("reset-with-226", {"RETR": [*GO, say_and_reset("226 sent\r\n")]}, done())
+case("reset-with-226", {"MOVE": [*GO, say_and_reset("226 sent\r\n")]}, done())
 case("hang-up-for-226", {"MOVE": [*GO, hang_up]}, fails("ECONNRESET"))
 case("reset-for-226", {"MOVE": [*GO, reset]}, fails("ECONNRESET"))
 case("hang-up-in-226", {"MOVE": [*GO, together("226 se")]}, fails("ECONNRESET"))
