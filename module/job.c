@@ -162,21 +162,22 @@ static u64 run_delay(const struct kftp_run *run)
  * is others' meanwhile. Returns false if it has to end, else it is not ours any
  * more.
  */
-static bool run_again(struct kftp_run *run, int error)
+static bool run_again(struct kftp_run *run, int *error)
 {
 	struct kftp_session *session = &run->session;
 	struct kftp_job *job = run->job;
 
 	run->attempts++;
-	if (!error || run->attempts > session->config->retries ||
-	    !kftp_session_may_retry(session, error))
+	if (!*error || run->attempts > session->config->retries ||
+	    !kftp_session_may_retry(session, *error))
 		return false;
 	run->due = get_jiffies_64() + run_delay(run);
 
 	/* cancel finds it in the queue, or has come before */
 	mutex_lock(&job->lock);
-	if (READ_ONCE(session->wait.cancelled) ||
-	    session->wait.deadline <= run->due) {
+	if (READ_ONCE(session->wait.cancelled))
+		*error = -ECANCELED;
+	if (*error == -ECANCELED || session->wait.deadline <= run->due) {
 		mutex_unlock(&job->lock);
 		return false;
 	}
@@ -310,7 +311,7 @@ static void run_work(struct work_struct *work)
 	old = override_creds(run->cred);
 	err = kftp_session_run(session);
 	revert_creds(old);
-	if (run_again(run, err))
+	if (run_again(run, &err))
 		return;
 
 	old = override_creds(run->cred);
