@@ -248,7 +248,7 @@ static void take(struct session *s, const struct server_step *step)
 	case STEP_ABORT:
 		if (s->data >= 0)
 			abort_connection(s->data);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case STEP_EOD:
 		close_data(s);
 		break;
@@ -264,7 +264,7 @@ static void take(struct session *s, const struct server_step *step)
 		break;
 	case STEP_RESET:
 		abort_connection(s->control);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case STEP_HANG_UP:
 		s->over = true;
 		break;
@@ -319,9 +319,10 @@ static void set_target(struct session *s, const char *line)
 static void obey(struct session *s, char *line)
 {
 	struct server *server = s->server;
-	char verb[8] = "";
+	char verb[8];
 
-	sscanf(line, "%7s", verb);
+	if (sscanf(line, "%7s", verb) != 1)
+		verb[0] = '\0';
 	if (!strcasecmp(verb, "PORT") || !strcasecmp(verb, "EPRT"))
 		set_target(s, line);
 	pthread_mutex_lock(&server->lock);
