@@ -11,7 +11,8 @@
 #include "fuzz.h"
 #include "reply.h"
 
-#define STREAM_MAX	(2 * KFTP_REPLY_BYTES_MAX)
+/* A reply that is too long, and a line */
+#define STREAM_MAX	(KFTP_REPLY_BYTES_MAX + 2 * KFTP_REPLY_LINE_MAX)
 
 /* What a reply is, by its model */
 struct model {
