@@ -318,9 +318,9 @@ void accounts_check(const struct accounts *before, unsigned int rounds)
 			because("this kernel does not tell: %s", names[i].name);
 			continue;
 		}
-		/* one that is lost in every tenth round is more than that */
+		/* workers come and go; one lost in each tenth round is more */
 		most = before->in_use[i] +
-		       (names[i].shared ? 2 + rounds / 20 : 0);
+		       (names[i].shared ? 8 + rounds / 20 : 0);
 		n = account(i);
 		least = n;
 		while (n > most && now() < limit) {
