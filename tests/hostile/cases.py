@@ -9,7 +9,6 @@ are promised, and from RFC 959, 1123, 2428, 2577 and 3659, not from what the mod
 import dataclasses
 import os
 import socket
-import struct
 import sys
 import threading
 import time
@@ -260,21 +259,9 @@ def watch_data(seconds):
     return lambda session: session.note_data("watched", fate(session.data, seconds))
 
 
-def reset_data_after(payload):
-    def step(session):
-        send(payload)(session)
-        session.data.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        finish(session)
-    return step
-
-
 def first_time(bad, good):
     """Badly to the first connection, well to those that come later."""
     return lambda session: session.take_steps(bad if session.number == 1 else good)
-
-
-def password_as(change):
-    return lambda session: session.say(b"530 no " + change(session.password.encode("latin-1")) + b" here\r\n")
 
 
 def lines_of(code, count):
@@ -338,7 +325,8 @@ login("another-code-at-the-end", {"TYPE": [b"200-so\r\n226 be\r\n220 it\r\n", pa
       timeout_sec=60)
 for stage in ("GREETING", "USER", "PASS", "TYPE", "PORT"):
     good = "220" if stage == "GREETING" else NEEDED[stage][:3]
-    login(f"another-code-for-ever-{stage.lower()}", {stage: [f"{good}-so\r\n226 be\r\n530 it\r\n 530 no".encode(), stall]},
+    login(f"another-code-for-ever-{stage.lower()}", {stage: [
+        f"{good}-so\r\n226 be\r\n530 it\r\n 530 no".encode(), stall]},
           times_out(last=None if stage == "GREETING" else stage))
 case("150-never-ends", {"MOVE": [b"150-coming\r\n226 no\r\n", connect, stall]}, times_out())
 case("226-never-ends", {"MOVE": [*GO, b"226-sent\r\n250 no\r\n", stall]}, times_out())
@@ -401,7 +389,8 @@ login("cr-flood", {"TYPE": [flood(b"200-", b"\r" * 1024)]}, fails("EPROTO", last
 
 for name, what in {
         "text": b"so be it", "empty": b"", "space": b" ", "hyphen": b"-", "2-digits": b"20 x", "1-digit": b"2 x",
-        "2-digits-only": b"20", "4-digits": b"2000 x", "negative": b"-200 x", "plus": b"+200 x", "space-first": b" 200 x",
+        "2-digits-only": b"20", "4-digits": b"2000 x", "negative": b"-200 x", "plus": b"+200 x",
+        "space-first": b" 200 x",
         "tab-first": b"\t200 x", "space-inside": b"2 00 x", "dot": b"200.x", "colon": b"200:x", "tab": b"200\tx",
         "no-space": b"200x", "underscore": b"200_x", "letter-o": b"2oo x", "hex": b"0x200 x", "nul-first": b"\0200 x",
         "nul-inside": b"20\0 x", "000": b"000 x", "099": b"099 x", "600": b"600 x", "631": b"631 x", "999": b"999 x",
@@ -456,7 +445,8 @@ login("greeting-120", {"GREETING": ["120 in a second", pause(1), "220 now"]}, do
 login("greeting-120-twice", {"GREETING": ["120 soon", "120 sooner", "220 now"]}, done())
 login("greeting-120-of-lines", {"GREETING": [b"120-soon\r\n220 no\r\n120 soon\r\n", "220 now"]}, done())
 login("greeting-120-then-nothing", {"GREETING": ["120 soon", stall]}, times_out(saw=[("< USER*", 0)]))
-login("greeting-120-then-421", {"GREETING": ["120 soon", "421 no", hang_up]}, fails("EAGAIN", code=421, saw=[("< USER*", 0)]))
+login("greeting-120-then-421", {"GREETING": ["120 soon", "421 no", hang_up]}, 
+      fails("EAGAIN", code=421, saw=[("< USER*", 0)]))
 login("greeting-120-then-hang-up", {"GREETING": ["120 soon", hang_up]}, fails("ECONNRESET"))
 login("greeting-120-for-ever", {"GREETING": [flood(b"120 soon\r\n", b"120 soon\r\n")]}, fails("EPROTO"))
 login("greeting-150-then-220", {"GREETING": ["150 coming", "220 hi"]}, done())
@@ -474,7 +464,8 @@ for code in (331, 332, 350):
           fails(errno_of(code), code=code, saw=[("< USER*", 0), ("< PASS*", 0)]))
 for name, what in {
         "of-ssh": b"SSH-2.0-OpenSSH_9.2p1\r\n", "of-http": b"HTTP/1.1 400 Bad Request\r\n\r\n<html>\r\n",
-        "of-smtp-junk": b"ESMTP ready\r\n", "of-tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", "empty-line": b"\r\n220 hi\r\n",
+        "of-smtp-junk": b"ESMTP ready\r\n", "of-tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n",
+        "empty-line": b"\r\n220 hi\r\n",
         "code-999": b"999 hi\r\n", "code-099": b"099 hi\r\n", "code-22": b"22 hi\r\n", "code-2200": b"2200 hi\r\n",
         "code-22a": b"22a hi\r\n"}.items():
     login(f"greeting-{name}", {"GREETING": [what]}, fails("EPROTO", saw=[("< USER*", 0), ("< PASS*", 0)]))
@@ -503,7 +494,8 @@ login("pass-332", {"PASS": ["332 which account?"]}, fails("EACCES", code=332, la
 login("pass-530", None, fails("EACCES", code=530, last="PASS", quits=True))
 login("pass-530-of-lines", {"PASS": [b"530-no\r\n230 in\r\n530 no\r\n"]}, fails("EACCES", code=530, last="PASS"))
 login("pass-331", {"PASS": ["331 again please"]}, fails("EPROTO", code=331, last="PASS"))
-login("pass-331-for-ever", {"PASS": [flood(b"331 again\r\n", b"331 again\r\n")]}, fails("EPROTO", code=331, last="PASS"))
+login("pass-331-for-ever", {"PASS": [flood(b"331 again\r\n", b"331 again\r\n")]},
+      fails("EPROTO", code=331, last="PASS"))
 login("user-331-twice", {"USER": [b"331 pw\r\n331 pw\r\n"]}, fails("EPROTO", last="USER"))
 login("user-331-then-230", {"USER": [b"331 pw\r\n230 in\r\n"]}, fails("EPROTO", last="USER"))
 for code in (300, 334, 336, 350):
@@ -572,7 +564,8 @@ for code in (331, 332, 350):
     case(f"move-{code}", {"MOVE": [f"{code} and?"]}, fails(errno_of(code), code=code))
 for code in ("000", "600"):
     case(f"move-{code}", {"MOVE": [f"{code} what?"]}, fails("EPROTO"))
-for name, what in {"500": "500 Illegal PORT command.", "501": "501 that port is reserved", "522": "522 use (1)"}.items():
+for name, what in {
+        "500": "500 Illegal PORT command.", "501": "501 that port is reserved", "522": "522 use (1)"}.items():
     login(f"port-{name}-shown", {"PORT": [what]},
           fails("EPROTO", code=int(name), reply=what[4:].replace("(", r"\(").replace(")", r"\)"), last="PORT",
                 saw=[("< PASV*", 0), ("< EPSV*", 0)]))
@@ -595,13 +588,16 @@ case("421-after-226", {"MOVE": [*GOOD, "421 idle", hang_up]}, get=done(), put=fa
 # Replies that nobody asked for come in one segment with one that was
 
 for stage, good in {"USER": "331 pw", "PASS": "230 in", "TYPE": "200 so", "PORT": "200 noted"}.items():
-    for name, what in {"same": good, "200": "200 x", "150": "150 x", "226": "226 x", "530": "530 x", "junk": "x"}.items():
+    for name, what in {
+            "same": good, "200": "200 x", "150": "150 x", "226": "226 x", "530": "530 x", "junk": "x"}.items():
         login(f"unasked-{name}-after-{stage.lower()}", {stage: [f"{good}\r\n{what}\r\n".encode()]},
               fails("EPROTO", last=stage))
     login(f"unasked-421-after-{stage.lower()}", {stage: [f"{good}\r\n421 going\r\n".encode(), hang_up]},
           fails("EAGAIN", code=421, last=stage))
-    login(f"unasked-half-after-{stage.lower()}", {stage: [f"{good}\r\n20".encode(), stall]}, fails("EPROTO", last=stage))
-    login(f"unasked-byte-after-{stage.lower()}", {stage: [f"{good}\r\n\0".encode(), stall]}, fails("EPROTO", last=stage))
+    login(f"unasked-half-after-{stage.lower()}", {stage: [f"{good}\r\n20".encode(), stall]},
+          fails("EPROTO", last=stage))
+    login(f"unasked-byte-after-{stage.lower()}", {stage: [f"{good}\r\n\0".encode(), stall]},
+          fails("EPROTO", last=stage))
     login(f"unasked-empty-after-{stage.lower()}", {stage: [f"{good}\r\n\r\n".encode(), stall]},
           fails("EPROTO", last=stage))
 login("unasked-after-greeting", {"GREETING": [b"220 hi\r\n220 hi\r\n"]}, fails("EPROTO", saw=[("< USER*", 0)]))
@@ -612,12 +608,14 @@ case("unasked-after-size", {"SIZE": [size(after=b"\r\n200 noted\r\n")]}, get=fai
 fetch("unasked-after-mdtm", {"MDTM": [b"213 20200101000000\r\n200 noted\r\n"]}, fails("EPROTO", last="MDTM"))
 login("unasked-421-beginning", {"PASS": [b"230 in\r\n42", pause(0.5), b"1 going\r\n", stall]},
       fails("EAGAIN", code=421, last="PASS"))
-login("unasked-422-beginning", {"PASS": [b"230 in\r\n42", pause(0.5), b"2 going\r\n", stall]}, fails("EPROTO", last="PASS"))
+login("unasked-422-beginning", {"PASS": [b"230 in\r\n42", pause(0.5), b"2 going\r\n", stall]},
+      fails("EPROTO", last="PASS"))
 login("unasked-421-of-lines", {"PASS": [b"230 in\r\n421-going\r\n200 x\r\n421 down\r\n", hang_up]},
       fails("EAGAIN", code=421, last="PASS"))
 login("unasked-4-for-ever", {"PASS": [b"230 in\r\n4", stall]}, times_out(last="PASS"))
 case("two-226", {"MOVE": [*GO, b"226 sent\r\n226 sent\r\n"]}, get=done(), put=fails("EPROTO"), append=fails("EPROTO"))
-case("226-then-550", {"MOVE": [*GO, b"226 sent\r\n550 no\r\n"]}, get=done(), put=fails("EPROTO"), append=fails("EPROTO"))
+case("226-then-550", {"MOVE": [*GO, b"226 sent\r\n550 no\r\n"]}, get=done(),
+     put=fails("EPROTO"), append=fails("EPROTO"))
 
 # Silence, and connections that end
 
@@ -710,9 +708,11 @@ case("third-only", {"MOVE": ["150 coming", third(1), stall]},
      times_out(4, saw=[("third * closed", 1), ("third * spoken to", 0)], state={"bytes": "0", "peer": ""}))
 fetch("third-only-then-226", {"RETR": ["150 coming", third(1), "226 sent", stall]},
       times_out(4, state={"bytes": "0", "peer": ""}))
-case("third-all-the-while", {"MOVE": ["150 coming", third_all_the_while(pause(0.5), connect, move, finish), "226 sent"]},
+case("third-all-the-while", {"MOVE": ["150 coming", third_all_the_while(pause(0.5), connect, move, finish),
+                                     "226 sent"]},
      done(saw=[("third * spoken to", 0)]))
-case("third-for-ever", {"MOVE": ["150 coming", third_all_the_while(stall)]}, times_out(4, state={"bytes": "0", "peer": ""}))
+case("third-for-ever", {"MOVE": ["150 coming", third_all_the_while(stall)]},
+     times_out(4, state={"bytes": "0", "peer": ""}))
 case("third-later", {"MOVE": ["150 coming", connect, third(2), move, finish, "226 sent"]},
      done(saw=[("third * ECONNREFUSED", (0, 1)), ("third * closed", (0, 1)), ("third * spoken to", 0),
                ("third * still open", 0)]))
@@ -778,12 +778,14 @@ for file, kind in {"": case, "large": store}.items():
          file=file)
     kind(f"426-then-data-reset{tail}", {"MOVE": [*BEGUN, "426 broken", pause(0.5), break_data]},
          fails("EAGAIN", code=426), file=file)
-    kind(f"426-in-data{tail}", {"MOVE": [*BEGUN, "426 broken", pause(0.5), finish]}, fails("EAGAIN", code=426), file=file)
+    kind(f"426-in-data{tail}", {"MOVE": [*BEGUN, "426 broken", pause(0.5), finish]},
+         fails("EAGAIN", code=426), file=file)
     kind(f"426-in-data-kept-open{tail}", {"MOVE": [*BEGUN, "426 broken", stall]}, fails("EAGAIN", code=426), file=file)
     kind(f"550-in-data{tail}", {"MOVE": [*BEGUN, "550 gone", stall]}, fails("ENOENT", code=550), file=file)
     kind(f"331-in-data{tail}", {"MOVE": [*BEGUN, "331 pw?", stall]}, fails("EPROTO", code=331), file=file)
     kind(f"junk-in-data{tail}", {"MOVE": [*BEGUN, "lalala", stall]}, fails("EPROTO"), file=file)
-    store(f"552-in-data{tail}", {"MOVE": [*BEGUN, "552 quota", break_data, stall]}, fails("ENOSPC", code=552), file=file)
+    store(f"552-in-data{tail}", {"MOVE": [*BEGUN, "552 quota", break_data, stall]},
+          fails("ENOSPC", code=552), file=file)
     store(f"data-reset-then-552{tail}", {"MOVE": [*BEGUN, break_data, pause(0.3), "552 quota", stall]},
           fails("ENOSPC", code=552), file=file)
 store("226-in-data-large", {"MOVE": [*BEGUN, "226 got it", stall]}, fails("EPROTO"), file="large")
@@ -870,20 +872,21 @@ fetch("size-larger", {"SIZE": ["213 4097"]}, fails("EIO"))
 fetch("size-2-63-less-1", {"SIZE": ["213 9223372036854775807"]}, fails(("EIO", "EFBIG")))
 fetch("size-2-40", {"SIZE": ["213 1099511627776"]}, fails("EIO"))
 fetch("size-2-32-more", {"SIZE": ["213 4294971392"]}, fails("EIO"))
-fetch("150-says-right", {"SIZE": ["500 what?"], "RETR": ["150 coming (4096 bytes).", connect, move, finish, "226 sent"]},
-      done(state={"size": "-1"}))
-fetch("150-says-wrong", {"SIZE": ["500 what?"], "RETR": ["150 coming (4097 bytes).", connect, move, finish, "226 sent"]},
-      fails("EIO", state={"size": "-1"}))
-fetch("150-says-fewer", {"SIZE": ["500 what?"], "RETR": ["150 coming (4095 bytes).", connect, move, finish, "226 sent"]},
-      fails("EIO"))
-fetch("150-says-other-than-size", {"RETR": ["150 coming (17 bytes).", connect, move, finish, "226 sent"]},
-      done(state={"size": "4096"}))
-fetch("150-says-junk", {"SIZE": ["500 what?"], "RETR": ["150 (one) (x bytes) (-1 bytes) (4096 bytes (9 kB).", connect, move,
-                                                        finish, "226 sent"]}, done())
-fetch("150-says-2-64", {"SIZE": ["500 what?"], "RETR": ["150 x (18446744073709555712 bytes)", connect, move, finish,
-                                                        "226 sent"]}, done())
-fetch("150-name-says-wrong", {"SIZE": ["500 what?"], "RETR": ["150 a (1 bytes) file (4096 bytes)", connect, move, finish,
-                                                              "226 sent"]}, done())
+
+
+def announced(name, text, outcome, **more):
+    """A number in the 150's text, which counts where SIZE says none."""
+    more.setdefault("SIZE", ["500 what?"])
+    fetch(f"150-{name}", {**more, "RETR": [f"150 {text}", connect, move, finish, "226 sent"]}, outcome)
+
+
+announced("says-right", "coming (4096 bytes).", done(state={"size": "-1"}))
+announced("says-wrong", "coming (4097 bytes).", fails("EIO", state={"size": "-1"}))
+announced("says-fewer", "coming (4095 bytes).", fails("EIO"))
+announced("says-other-than-size", "coming (17 bytes).", done(state={"size": "4096"}), SIZE=["213 4096"])
+announced("says-junk", "(one) (x bytes) (-1 bytes) (4096 bytes (9 kB).", done())
+announced("says-2-64", "x (18446744073709555712 bytes)", done())
+announced("name-says-wrong", "a (1 bytes) file (4096 bytes)", done())
 case("size-lies-after", {"SIZE": [tell_store_size(1)]}, put=fails("EIO", state={"phase": "commit"}))
 case("size-lies-after-more", {"SIZE": [tell_store_size(-1)]}, put=fails("EIO", state={"phase": "commit"}))
 case("size-lies-after-2-63", {"SIZE": ["213 9223372036854775807"]}, put=fails("EIO", state={"phase": "commit"}),
@@ -891,7 +894,8 @@ case("size-lies-after-2-63", {"SIZE": ["213 9223372036854775807"]}, put=fails("E
 for code in (450, 500, 502, 530, 550):
     case(f"no-size-after-{code}", {"SIZE": [f"{code} what?"]}, put=done(code=226),
          append=fails("EAGAIN") if code == 450 else done(code=226))
-for name, what in {"junk": "213 lots", "negative": "213 -4096", "empty": "213 ", "lines": "213-4096\r\n213 4096"}.items():
+for name, what in {
+        "junk": "213 lots", "negative": "213 -4096", "empty": "213 ", "lines": "213-4096\r\n213 4096"}.items():
     case(f"no-size-after-{name}", {"SIZE": [what]}, put=done(), append=done())
 for code in (150, 200, 331):
     case(f"size-after-{code}", {"SIZE": [f"{code} 4096"]}, put=fails("EPROTO"), append=fails("EPROTO", last="SIZE"))
@@ -901,12 +905,14 @@ for code in (150, 200, 331):
 for name, (what, when) in {
         "plain": ("20010203040506", 981173106), "fraction": ("20010203040506.789", 981173106),
         "leap": ("20161231235960", 1483228800), "old": ("19700101000000", 0),
-        "y2k-bug": ("19100010203040506", None), "month-13": ("20011303040506", None), "month-0": ("20010003040506", None),
+        "y2k-bug": ("19100010203040506", None), "month-13": ("20011303040506", None),
+        "month-0": ("20010003040506", None),
         "day-0": ("20010200040506", None), "day-32": ("20010132040506", None),
         "february-30": ("20240230040506", None), "february-29": ("20230229040506", None),
         "leap-day": ("20240229040506", 1709179506), "april-31": ("20010431040506", None),
         "hour-24": ("20010203240506", None),
-        "minute-60": ("20010203046006", None), "second-61": ("20010203040561", None), "year-0": ("00000101000000", None),
+        "minute-60": ("20010203046006", None), "second-61": ("20010203040561", None),
+        "year-0": ("00000101000000", None),
         "60-digits": ("2" * 60, None), "short": ("2001020304050", None), "letters": ("2001020304050x", None),
         "empty": ("", None), "dot": ("20010203040506.", None), "two-dots": ("20010203040506.1.1", None),
         "sign": ("-2001020304050", None), "spaces": (" 20010203040506", None), "space-last": ("20010203040506 ", None),
