@@ -14,6 +14,7 @@
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/socket.h>
 #include <linux/string.h>
 #include <linux/time64.h>
@@ -42,6 +43,9 @@ typedef __s64 s64;
 
 #define U64_MAX	UINT64_MAX
 #define S64_MAX	INT64_MAX
+
+#define min_t(type, a, b)						\
+	({ type _a = (a), _b = (b); _a < _b ? _a : _b; })
 
 static inline u64 div64_u64(u64 dividend, u64 divisor)
 {

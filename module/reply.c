@@ -48,7 +48,7 @@ static bool reply_line_has_code(const struct kftp_reply *reply)
 /* The four bytes that might have been a code turned out to be text, or not */
 static void reply_head_done(struct kftp_reply *reply)
 {
-	size_t len = reply->line_len < 4 ? reply->line_len : 4;
+	size_t len = min_t(size_t, reply->line_len, 4);
 	size_t i;
 
 	if (reply->lines)
@@ -155,7 +155,7 @@ bool kftp_reply_may_be(const struct kftp_reply *reply, int code)
 {
 	const char digits[3] = { '0' + code / 100, '0' + code / 10 % 10,
 				 '0' + code % 10 };
-	size_t len = reply->line_len < 3 ? reply->line_len : 3;
+	size_t len = min_t(size_t, reply->line_len, 3);
 
 	if (reply->lines)
 		return reply->code == code;
