@@ -1624,6 +1624,8 @@ static void jobs_scan(struct jobs *jobs)
 		if (!jobs_have(jobs, count, *name))
 			jobs_poll(jobs, *name, WANT_TABLE);
 	free_names(names);
+	if (!jobs->count)
+		return;
 	qsort(jobs->job, jobs->count, sizeof(*jobs->job), compare_jobs);
 }
 
