@@ -253,7 +253,8 @@ Each installs the Debian packages that it misses, as root or through sudo.
                       build/bench-KERNEL.csv and .svg (KERNEL=6.1,
                       BENCH='get-ext4 put', COUNT=no to take the time)
   make shell          a guest to try things in (KERNEL=6.1)
-  make lint           gcc W=1, sparse, checkpatch, kernel-doc, shellcheck
+  make lint           gcc W=1, sparse, coccinelle, checkpatch, clang-tidy,
+                      shellcheck and others
 
   make clean          remove what was built
   make distclean      the guest's image and the debug kernels in the cache, too

@@ -124,8 +124,10 @@ static void mount_if_missing(const char *type, const char *mark,
 
 void host_prepare(void)
 {
-	if (getenv("KFTP_SLOW"))
-		slow = strtoul(getenv("KFTP_SLOW"), NULL, 10) ?: 1;
+	const char *factor = getenv("KFTP_SLOW");
+
+	if (factor)
+		slow = strtoul(factor, NULL, 10) ?: 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if ((access("/sys/kernel/config/.", F_OK) ||
 	     access("/sys/module/dns_resolver", F_OK)) &&

@@ -1349,6 +1349,7 @@ static bool wanted(const char *name, const char *only)
 int main(int argc, char **argv)
 {
 	const char *only_flow = NULL, *only_kind = NULL;
+	const char *factor = getenv("KFTP_SLOW");
 	unsigned int nth = 0;
 	size_t f, k;
 	int i;
@@ -1370,8 +1371,8 @@ int main(int argc, char **argv)
 			die(argv[i]);
 		i++;
 	}
-	if (getenv("KFTP_SLOW"))
-		slow = strtoul(getenv("KFTP_SLOW"), NULL, 10) ?: 1;
+	if (factor)
+		slow = strtoul(factor, NULL, 10) ?: 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);

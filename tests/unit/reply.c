@@ -381,11 +381,12 @@ static void texts_end_where_they_end(void **state)
 	size_t left;
 
 	(void)state;
-	for (left = 0; left <= size.text_len; left++) {
+	assert_int_equal(size.text_len, ARRAY_SIZE(prefixes) - 1);
+	for (left = 0; left < ARRAY_SIZE(prefixes); left++) {
 		struct kftp_reply reply = ended_before(&size, left);
 
 		assert_int_equal(kftp_reply_size(&reply),
-				 prefixes[reply.text_len]);
+				 prefixes[ARRAY_SIZE(prefixes) - 1 - left]);
 	}
 	for (left = 0; left <= time.text_len; left++) {
 		struct kftp_reply reply = ended_before(&time, left);

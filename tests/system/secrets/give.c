@@ -83,8 +83,9 @@ int main(int argc, char **argv)
 	if (wrote < 0)
 		puts(strerror(errno));
 	if (careless) {
-		char *copy = malloc(65536);
+		static char *copy;
 
+		copy = malloc(65536);
 		if (copy) {
 			memcpy(copy + 32768, secret, len);
 			__asm__ volatile("" : : "r"(copy) : "memory");
