@@ -130,7 +130,7 @@ headers:
 # What follows installs what it needs, and asks nothing of this machine's kernel.
 
 # What narrows them.
-export KERNEL TESTS FILTER ROUNDS BENCH COUNT VERSION SECONDS
+export KERNEL TESTS FILTER ROUNDS BENCH COUNT VERSION SECONDS MINUTES SEED
 
 .PHONY: check
 check:
@@ -171,6 +171,10 @@ fuzz:
 .PHONY: coverage
 coverage:
 	@scripts/coverage
+
+.PHONY: soak
+soak:
+	@scripts/soak
 
 .PHONY: demo
 demo: KERNEL = 6.12
@@ -249,6 +253,8 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make coverage       which lines and branches of the parsers the unit tests and
                       the fuzzers' inputs reach
   make check-power    cut a guest's power in mid-transfer, and again (ROUNDS=50)
+  make soak           64 jobs at a time over a bad network, to servers and file
+                      systems that fail (MINUTES=10, KERNEL=6.1, SEED=1)
   make bench          what transfers cost, beside other clients: tables, and
                       build/bench-KERNEL.csv and .svg (KERNEL=6.1,
                       BENCH='get-ext4 put', COUNT=no to take the time)
