@@ -377,8 +377,11 @@ int kftp_dialogue_transfer(struct dialogue *d)
 		if (d->sends && !ready)
 			continue;
 		n = data_move(d, kftp_pace_most(&d->pace));
-		/* ready and yet not so: memory is short, and nobody will say */
-		again = n == -EAGAIN && ready;
+		/*
+		 * Ready and yet not so: memory is short, and nobody will say.
+		 * Nor will anybody of the rest of what was too little.
+		 */
+		again = ready ? n == -EAGAIN : n > 0;
 		if (n > 0)
 			err = data_moved(d, n);
 		else if (!n)
