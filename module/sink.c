@@ -211,21 +211,24 @@ out:
 static int sink_create(struct kftp_sink *sink)
 {
 	struct file *file;
-	int tries, err;
+	int tries, err, unlinked;
 
 	for (tries = 0; ; tries++) {
 		file = file_open_root(&sink->dir, sink->part,
 				      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
 				      O_LARGEFILE, 0600);
 		err = PTR_ERR_OR_ZERO(file);
-		if (err != -EEXIST || tries)
+		if (!err)
 			break;
-		err = sink_unlink_part(sink);
-		if (err)
-			break;
+		if (err == -EEXIST && tries)
+			return err;
+		/* it was there, or was made and then could not be opened */
+		unlinked = sink_unlink_part(sink);
+		if (err != -EEXIST)
+			return err;
+		if (unlinked)
+			return unlinked;
 	}
-	if (err)
-		return err;
 
 	sink_set_file(sink, file);
 	/* better to know now whether records can be kept here */
