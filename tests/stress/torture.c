@@ -552,6 +552,10 @@ static bool check(const struct flow *flow, const struct kind *kind,
 	/* what goes on without it is as well; else the kernel has its names */
 	if (kind && kind->debug)
 		fine |= usual || is_want_of_memory(outcome->error);
+	/* a FIN that finds no memory is not sent, nor does TCP try again */
+	if (kind && kind->debug && !job.get)
+		fine |= outcome->error == ETIMEDOUT &&
+			!strcmp(outcome->where, "transfer");
 	if (!server_idle())
 		return because("the session does not end");
 	if (kind && usual && was_farewell(hit, receives))
