@@ -1795,7 +1795,8 @@ static void tell(double started)
 			i < ARRAY_SIZE(kinds) ? "IPv4" : "IPv6",
 			c->sessions, text);
 	}
-	because("%.0f s", now() - started);
+	because("%llu sessions in %.0f s", (unsigned long long)sessions,
+		now() - started);
 }
 
 int main(int argc, char **argv)
