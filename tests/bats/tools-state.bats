@@ -627,8 +627,9 @@ screen_until() { # regular-expression [seconds]
 	typed "$HELPER wait a" Enter
 	screen_until 'a  25% \[=+> +\] 1\.0 of 4\.0 KiB'
 	typed C-c
-	# The shell ends a line that it finds, too.
-	screen_until $'KiB[^\n]*\\^C\n+\\$'
+	# The shell ends a line that it finds, too. The terminal echoes ^C once the signal
+	# is sent, which is before or after the line is ended.
+	screen_until $'KiB[^\n]*(\\^C\n+|\n+\\^C\n+)\\$'
 	typed 'echo status $?' Enter
 	screen_until 'status 130'
 	assert_state a status running
