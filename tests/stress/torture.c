@@ -95,6 +95,10 @@ static bool kind_is_there(const struct kind *kind)
 /* Only what has the module on its stack, and all of that */
 static void debug_setup(const struct kind *kind)
 {
+	/* how far the kernel has counted, it does not tell: at boot, to 0 */
+	errno = EBUSY;
+	if (debug_read(kind, "interval") != 1)
+		die("a second torture of a boot, which cannot count: boot again");
 	debug_write(kind, "require-start", MODULES_FROM);
 	debug_write(kind, "require-end", MODULES_TO);
 	debug_write(kind, "stacktrace-depth", 32);
