@@ -16,8 +16,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server"))
 from ftpscript import (
     BODIES, CASES, EVIL, PAYLOAD, RESUMABLE, STORING, Over, break_data, connect, connect_from, connect_later, drip,
-    echo_password, fate, finish, flood, half_close, hang_up, move, pause, reset, second, send, send_urgent, serve,
-    serve_until, stall, take, tell_store_size, third, third_reset, trickle)
+    echo_password, fate, finish, flood, half_close, hang_up, move, pause, refusal, reset, second, send, send_urgent,
+    serve, serve_until, stall, take, tell_store_size, third, third_reset, trickle)
 
 # What is at a destination before, and on the server before a put or an append.
 OLD = b"old\n"
@@ -192,6 +192,25 @@ def say_and_reset(what):
 
 def urgent(byte):
     return lambda session: session.control.send(byte, socket.MSG_OOB)
+
+
+def half_close_and_reset(session):
+    """An end in good order, and right after it one that is none."""
+    session.data.shutdown(socket.SHUT_WR)
+    break_data(session)
+
+
+def connect_from_link_local(session):
+    """The server too, but by another of its addresses than the client knows it by."""
+    with socket.socket(socket.AF_INET6) as sock:
+        sock.settimeout(5)
+        try:
+            sock.bind(("fe80::1", 0, 0, socket.if_nametoindex("eth0")))
+            sock.connect((*session.target, 0, 0))
+            sock.sendall(EVIL)
+            session.note_data("other", fate(sock, 5))
+        except OSError as error:
+            session.note_data("other", refusal(error))
 
 
 def mute(session):
@@ -379,6 +398,9 @@ for total in (57344, 65535, 65536):
 for total in (65537, 65538, 81920):
     login(f"reply-of-{total}-bytes", {"PASS": bytes_of(230, total)}, fails("EPROTO", last="PASS"))
 login("reply-without-end-flood", {"TYPE": [flood(b"200-so\r\n", b"and on\r\n")]}, fails("EPROTO", last="TYPE"))
+# As much as is received at once, and a little less and more.
+for total in (510, 511, 512, 513, 1023, 1024, 1025):
+    login(f"reply-of-{total}-bytes", {"PASS": [line_of(230, total - 2)]}, done())
 login("reply-without-end-slow", {"TYPE": [drip(b"200-so\r\n", b"and on\r\n", 1)]}, times_out(4, last="TYPE"),
       deadline_sec=4)
 login("nul-flood", {"TYPE": [flood(b"", b"\0" * 1024)]}, fails("EPROTO", last="TYPE"))
@@ -449,6 +471,9 @@ login("greeting-120-then-421", {"GREETING": ["120 soon", "421 no", hang_up]},
       fails("EAGAIN", code=421, saw=[("< USER*", 0)]))
 login("greeting-120-then-hang-up", {"GREETING": ["120 soon", hang_up]}, fails("ECONNRESET"))
 login("greeting-120-for-ever", {"GREETING": [flood(b"120 soon\r\n", b"120 soon\r\n")]}, fails("EPROTO"))
+login("greeting-120-5-times", {"GREETING": [*["120 soon"] * 5, "220 now"]}, done())
+login("greeting-120-20-times", {"GREETING": [*["120 soon"] * 20, "220 now", stall]},
+      fails("EPROTO", saw=[("< USER*", 0)]))
 login("greeting-150-then-220", {"GREETING": ["150 coming", "220 hi"]}, done())
 login("greeting-421", None, fails("EAGAIN", code=421, saw=[("< USER*", 0)]))
 login("greeting-421-kept-open", {"GREETING": ["421 too many", stall]}, fails("EAGAIN", code=421))
@@ -613,6 +638,10 @@ login("unasked-422-beginning", {"PASS": [b"230 in\r\n42", pause(0.5), b"2 going\
 login("unasked-421-of-lines", {"PASS": [b"230 in\r\n421-going\r\n200 x\r\n421 down\r\n", hang_up]},
       fails("EAGAIN", code=421, last="PASS"))
 login("unasked-4-for-ever", {"PASS": [b"230 in\r\n4", stall]}, times_out(last="PASS"))
+# What comes after the last byte that was received with the answer is there as well.
+for total in (511, 512, 513):
+    login(f"unasked-after-{total}-bytes", {"PASS": [(line_of(230, total - 2) + "\r\n200 x\r\n").encode()]},
+          fails("EPROTO", last="PASS"))
 case("two-226", {"MOVE": [*GO, b"226 sent\r\n226 sent\r\n"]}, get=done(), put=fails("EPROTO"), append=fails("EPROTO"))
 case("226-then-550", {"MOVE": [*GO, b"226 sent\r\n550 no\r\n"]}, get=done(),
      put=fails("EPROTO"), append=fails("EPROTO"))
@@ -691,6 +720,8 @@ case("120-then-150", {"MOVE": ["120 soon", "150 coming", connect, move, finish, 
 case("110-in-data", {"MOVE": [*BEGUN, "110 MARK 1024 = 1024", rest, finish, "226 sent"]}, done())
 case("150-then-nothing-but-1yz", {"MOVE": [flood(b"150 coming\r\n", b"150 coming\r\n")]}, fails("EPROTO"))
 case("1yz-in-data", {"MOVE": [*BEGUN, flood(b"110 x\r\n", b"110 x\r\n")]}, fails("EPROTO"))
+case("150-5-times", {"MOVE": [*["150 coming"] * 5, connect, move, finish, "226 sent"]}, done())
+case("150-20-times", {"MOVE": [*["150 coming"] * 20, connect, stall]}, fails("EPROTO"))
 case("1yz-slowly", {"MOVE": [drip(b"150 coming\r\n", b"150 coming\r\n", 0.2)]}, fails("EPROTO"))
 
 # Who connects
@@ -700,6 +731,10 @@ case("third-first", {"MOVE": third_steps}, done(saw=[("third * spoken to", 0)]))
 case("third-watched", {"MOVE": ["150 coming", third(5), connect, move, finish, "226 sent"]},
      done(saw=[("third * closed", 1)]))
 case("third-before-port-reply", {"PORT": [third(0), "200 noted"], "MOVE": GOOD}, done())
+case("other-address-of-the-server", {"MOVE": ["150 coming", connect_from_link_local, connect, move, finish,
+                                              "226 sent"]}, done(saw=[("other * closed", 1)]), families=(6,))
+case("other-address-only", {"MOVE": ["150 coming", connect_from_link_local, stall]},
+     times_out(saw=[("other * closed", 1)], state={"bytes": "0", "peer": ""}), families=(6,))
 case("third-before-150", {"MOVE": [third(5), "150 coming", connect, move, finish, "226 sent"]},
      done(saw=[("third * closed", 1)]))
 case("third-many", {"MOVE": ["150 coming", third(0, 40), connect, move, finish, "226 sent"]}, done())
@@ -797,6 +832,19 @@ store("closed-in-data-then-426-large", {"MOVE": [*BEGUN, finish, pause(0.3), "42
 fetch("data-reset-for-end", {"RETR": ["150 coming", connect, send(PAYLOAD), pause(0.3), break_data, "226 sent"]},
       fails("ECONNRESET"))
 fetch("150-data-and-226-at-once", {"RETR": [connect, send(PAYLOAD), finish, b"150 coming\r\n226 sent\r\n"]}, done())
+# The end of the data is there; what becomes of the connection after it does not matter.
+fetch("data-ended-then-reset", {"RETR": ["150 coming", connect, send(PAYLOAD), half_close_and_reset, "226 sent"]},
+      done())
+fetch("data-ended-early-then-reset", {"RETR": [*BEGUN, half_close_and_reset, "226 sent"]}, fails("EIO"))
+# The data are between two halves of a reply.
+fetch("data-in-150", {"PORT": [connect, "200 noted"],
+                      "RETR": [b"15", send(PAYLOAD), finish, pause(0.3), b"0 coming\r\n226 sent\r\n"]}, done())
+case("data-in-226", {"MOVE": ["150 go on", connect, b"22", begin, pause(0.3), b"6-so\r\n2", rest, finish, pause(0.3),
+                              b"26 done\r\n"]}, done())
+case("data-in-426", {"MOVE": ["150 go on", connect, b"42", begin, pause(0.3), b"6 broken\r\n", stall]},
+     fails("EAGAIN", code=426))
+store("data-reset-then-226", {"MOVE": [*BEGUN, pause(0.3), break_data, "226 got it", pause(1)]},
+      fails(("EPROTO", "ECONNRESET", "EIO")))
 for code in (426, 451, 452, 552, 553, 350, 331):
     case(f"{code}-after-data", {"MOVE": [*GO, f"{code} no"]}, fails(errno_of(code), code=code))
 fetch("urgent-data", {"RETR": [*BEGUN, send_urgent(b"!"), send(PAYLOAD[1024:]), finish, "226 sent"]},
@@ -809,7 +857,17 @@ fetch("urgent-data-alone", {"RETR": ["150 coming", connect, send_urgent(b"!"), f
       fails(("EIO", "EPROTO")))
 store("urgent-data-store", {"MOVE": [*BEGUN, send_urgent(b"!"), rest, finish, "226 sent"]}, done())
 login("urgent-control", {"PASS": [b"230-in\r\n", urgent(b"\xf2"), b"230 in\r\n"]}, done())
+# It is no part of what is said, wherever it comes, and makes nobody busy.
+login("urgent-control-first", {"GREETING": [urgent(b"\xf2"), pause(0.3), "220 hi"]}, done())
+login("urgent-control-alone", {"PASS": [urgent(b"2"), pause(0.3), "230 in"]}, done())
+login("urgent-control-twice", {"PASS": [urgent(b"2"), pause(0.3), urgent(b"2"), pause(0.3), "230 in"]}, done())
+login("urgent-control-and-nothing", {"PASS": [urgent(b"2"), stall]}, times_out(last="PASS"))
+login("urgent-control-and-hang-up", {"PASS": [urgent(b"2"), hang_up]}, fails("ECONNRESET", last="PASS"))
+case("urgent-control-in-data", {"MOVE": [*BEGUN, urgent(b"4"), pause(0.3), rest, finish, urgent(b"5"), pause(0.3),
+                                         "226 sent"]}, done())
 store("data-from-the-server-store", {"MOVE": ["150 go", connect, send(EVIL), move, finish, "226 got it"]}, done())
+store("data-flood-from-the-server-store", {"MOVE": ["150 go", connect, beside(send(bytes(8 << 20))), move, finish,
+                                                    "226 got it"]}, done(), file="large")
 store("half-closed-store", {"MOVE": ["150 go", connect, lambda session: session.data.shutdown(socket.SHUT_WR), move,
                                      finish, "226 got it"]}, done())
 
@@ -832,10 +890,23 @@ store("slow-reader-for-ever", {"MOVE": ["150 go on", connect_from(window=8192), 
 store("zero-window-at-the-end", {"MOVE": ["150 go on", connect_from(window=8192), stall]}, times_out(), file="medium")
 store("small-window", {"MOVE": ["150 go on", connect_from(window=4096), move, finish, "226 got it"]}, done())
 
+# A pace is no reason not to look up.
+fetch("paced-hang-up", {"RETR": [*BEGUN, pause(0.5), hang_up]}, fails("ECONNRESET"), rate_limit=20)
+fetch("paced-426", {"RETR": [*BEGUN, pause(0.5), "426 broken", stall]}, fails("EAGAIN", code=426), rate_limit=20)
+fetch("paced-stall", {"RETR": [*BEGUN, stall]}, times_out(), rate_limit=10240, timeout_sec=3)
+store("paced-hang-up-store", {"MOVE": ["150 go on", connect, beside(receive), pause(0.5), hang_up]},
+      fails("ECONNRESET"), rate_limit=20)
+store("paced-552-store", {"MOVE": ["150 go on", connect, beside(receive), pause(0.5), "552 quota", stall]},
+      fails("ENOSPC", code=552), rate_limit=20)
+store("paced-reset-store", {"MOVE": ["150 go on", connect, pause(0.5), break_data, stall]}, fails("ECONNRESET"),
+      rate_limit=20)
+
 # How much there is
 
 fetch("fewer-bytes", None, fails("EIO"))
 fetch("more-bytes", {"RETR": ["150 coming", connect, send(PAYLOAD + b"x"), finish, "226 sent"]}, fails("EIO"))
+fetch("more-bytes-after-226", {"RETR": ["150 coming", connect, send(PAYLOAD), "226 sent", pause(0.5), send(b"x"),
+                                        finish]}, fails("EIO"))
 fetch("no-bytes", {"RETR": ["150 coming", connect, finish, "226 sent"]}, fails("EIO"))
 fetch("more-than-0", {"SIZE": ["213 0"]}, fails("EIO"))
 fetch("zero-bytes", {"SIZE": ["213 0"], "RETR": ["150 coming", connect, finish, "226 sent"]}, done(content=b""))
@@ -887,8 +958,12 @@ announced("says-other-than-size", "coming (17 bytes).", done(state={"size": "409
 announced("says-junk", "(one) (x bytes) (-1 bytes) (4096 bytes (9 kB).", done())
 announced("says-2-64", "x (18446744073709555712 bytes)", done())
 announced("name-says-wrong", "a (1 bytes) file (4096 bytes)", done())
+fetch("150-second-says-wrong", {"SIZE": ["500 what?"], "RETR": ["150 coming", "125 now (4097 bytes)", connect, move,
+                                                                finish, "226 sent"]}, fails("EIO"))
 case("size-lies-after", {"SIZE": [tell_store_size(1)]}, put=fails("EIO", state={"phase": "commit"}))
 case("size-lies-after-more", {"SIZE": [tell_store_size(-1)]}, put=fails("EIO", state={"phase": "commit"}))
+case("size-shrinks-after", {"SIZE": [lambda session: session.say("213 2\r\n" if session.target else "213 4\r\n")]},
+     append=fails("EIO", state={"phase": "commit"}))
 case("size-lies-after-2-63", {"SIZE": ["213 9223372036854775807"]}, put=fails("EIO", state={"phase": "commit"}),
      append=fails("EIO", state={"phase": "commit"}))
 for code in (450, 500, 502, 530, 550):
@@ -918,6 +993,11 @@ for name, (what, when) in {
         "sign": ("-2001020304050", None), "spaces": (" 20010203040506", None), "space-last": ("20010203040506 ", None),
         "two": ("20010203040506 20010203040506", None), "long-fraction": ("20010203040506." + "9" * 40, None)}.items():
     fetch(f"time-{name}", {"MDTM": [f"213 {what}"]}, done(mtime=when))
+# Not every file system has room for these.
+for name, (what, when) in {
+        "year-1": ("00010101000000", -62135596800), "year-1601": ("16010101000000", -11644473600),
+        "a-second-before": ("19691231235959", -1), "year-9999": ("99991231235959", 253402300799)}.items():
+    fetch(f"time-{name}", {"MDTM": [f"213 {what}"]}, done(mtime=when), families=(4,))
 for code in (450, 500, 502, 530, 550):
     fetch(f"time-{code}", {"MDTM": [f"{code} no"]}, done())
 for code in (150, 200, 331):
