@@ -89,13 +89,15 @@ static int put_compare(struct dialogue *d, s64 size)
 		err = err ?: kftp_dialogue_watch(d);
 	}
 	kftp_data_close(data);
-	/* as good as refused */
-	if (err && d->complete && err != -EAGAIN)
-		err = 0, got = 0;
-	else if (!err)
+	if (err && d->complete && err != -EAGAIN) {
+		/* as good as refused: the STOR is from 0 on, in this session */
+		err = 0;
+		d->again = false;
+	} else if (!err) {
 		err = got == len &&
 		      kernel_read(source->file, ours, len, &pos) == len &&
 		      !memcmp(ours, theirs, len);
+	}
 	kvfree(theirs);
 	return err;
 }

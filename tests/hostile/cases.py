@@ -1079,6 +1079,72 @@ case("again-store-size-lies", put_cut_short(SIZE=["213 9223372036854775807"]), p
 case("again-append-shrunk", put_cut_short(SIZE=[first_time(["213 100"], ["213 4"])]),
      append=fails("EIO", free=True, content=None), **large)
 
+# A put that may be gone on with looks at what the server has, before it sends anything
+
+
+def some_of(body, size):
+    """The first of the file is there."""
+    def step(session):
+        with open(session.store(), "wb") as file:
+            file.write(body[:size])
+    return step
+
+
+def look(name, retrieval, outcome, *, body=PAYLOAD, size=2000, **more):
+    behaviour = {"PASS": [some_of(body, size), "230 in"], "MDTM": ["213 20371231235959"], **more}
+    if retrieval:
+        behaviour["RETR"] = retrieval
+    outcome.free = True
+    # A shorter one would be read whole, and nothing asked for by its place.
+    case(f"look-{name}", behaviour, put=outcome, resume=1, retry_delay_sec=0, file="" if body is PAYLOAD else "large",
+         **({"timeout_sec": outcome.least // 1000} if outcome.least else {}))
+
+
+def fetched(*steps):
+    return ["150 coming", connect, *steps]
+
+
+ANEW = [("< STOR*", 1), ("< APPE*", 0), ("data taken: 4096", 1)]
+look("same", None, done(saw=[("< REST 2000", 1), ("data taken: 2096", 1)]))
+for code in (450, 500, 530, 550):
+    look(f"{code}", [f"{code} no"], fails("EAGAIN", code=code) if code == 450 else done(saw=ANEW))
+look("150-then-550", ["150 coming", "550 no"], done(saw=ANEW))
+look("other-bytes", fetched(send(EVIL[:2000]), finish, "226 sent"), done(saw=ANEW))
+look("last-byte", fetched(send(PAYLOAD[:1999] + b"?"), finish, "226 sent"), done(saw=ANEW))
+look("fewer-bytes", fetched(send(PAYLOAD[:1999]), finish, "226 sent"), done(saw=ANEW))
+look("no-bytes", fetched(finish, "226 sent"), done(saw=ANEW))
+look("more-bytes", fetched(send(PAYLOAD[:2001]), finish, "226 sent"), done(saw=ANEW))
+look("endless", fetched(beside(trickle(bytes(65536), 0.01, 1000)), stall), done(saw=ANEW))
+# It has said that it is done, so that the put goes on in this very session, and only in this.
+look("more-bytes-after-226", fetched("226 sent", pause(0.3), send(PAYLOAD), finish), done(saw=ANEW))
+look("226-first", fetched("226 sent", pause(0.3), send(PAYLOAD[:2000]), finish),
+     done(saw=[("data taken: 2096", 1)]))
+look("never-connects", ["150 coming", stall], times_out(saw=[("< STOR*", 0)]))
+look("never-ends", fetched(send(PAYLOAD[:2000]), stall), times_out(saw=[("< STOR*", 0)]))
+look("never-226", fetched(send(PAYLOAD[:2000]), finish, stall), times_out(saw=[("< STOR*", 0)]))
+look("421", ["421 going", hang_up], fails("EAGAIN", code=421))
+look("junk", ["what?"], fails("EPROTO", saw=[("< STOR*", 0)]))
+look("226-only", ["226 sent"], fails("EPROTO", saw=[("< STOR*", 0)]))
+look("hang-up", fetched(hang_up), fails("ECONNRESET"))
+look("data-reset", fetched(break_data, stall), fails("ECONNRESET"))
+look("third", ["150 coming", third(5), connect, send(PAYLOAD[:2000]), finish, "226 sent"],
+     done(saw=[("third * closed", 1), ("third * spoken to", 0), ("data taken: 2096", 1)]))
+look("third-before-port-reply", None, done(saw=[("third * spoken to", 0), ("data taken: 2096", 1)]),
+     PORT=[third(0), "200 noted"])
+look("size-grows", None, done(saw=[("< STOR*", 1)]), SIZE=[lambda session: session.say(
+    f"213 {size_of(session) if session.offset or session.target else len(PAYLOAD) + 1}\r\n")])
+LARGE = {"body": BODIES["large"], "size": 200000}
+WHOLE = [("< STOR*", 1), (f"data taken: {len(BODIES['large'])}", 1)]
+look("large", None, done(saw=[("< REST 134464", 1), ("< REST 200000", 1)]), **LARGE)
+for code in (200, 501, 502, 550):
+    look(f"rest-{code}", None, done(saw=[("< RETR*", 0), *WHOLE]), REST=[f"{code} no"], **LARGE)
+look("rest-450", None, fails("EAGAIN", code=450), REST=["450 no"], **LARGE)
+look("rest-hang-up", None, fails("ECONNRESET"), REST=[hang_up], **LARGE)
+# Whoever connects for a transfer that does not take place is not taken for who connects for the next.
+look("rest-501-and-connects", None, done(saw=WHOLE),
+     REST=[connect, send(EVIL), pause(0.3), "501 no"], **LARGE)
+look("retr-551", ["551 no"], done(saw=[("< REST 0", 1), *WHOLE]), **LARGE)
+
 # What is asked of the file
 
 for name, path in {"of-4000": "d/" + "x" * 3998, "odd": " a  b\xff\xe9'\"%s\\\t; QUIT ", "dots": "../../../etc/passwd",
