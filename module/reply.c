@@ -208,13 +208,15 @@ static s64 reply_number(const char *text, size_t len, size_t *digits)
  * kftp_reply_size - the number in a 213 reply to SIZE, RFC 3659 section 4
  * @reply: a complete reply
  *
- * Return: bytes, or -1 if the text is anything but one number.
+ * Return: bytes, or -1 if the text is anything but one number, or was cut.
  */
 s64 kftp_reply_size(const struct kftp_reply *reply)
 {
 	size_t digits;
 	s64 size;
 
+	if (reply->text_len == sizeof(reply->text))
+		return -1;
 	size = reply_number(reply->text, reply->text_len, &digits);
 	return size >= 0 && digits == reply->text_len ? size : -1;
 }

@@ -937,6 +937,10 @@ for name, what in {
     fetch(f"size-{name}", {"SIZE": [f"213 {what}"]}, done(state={"size": "-1"}))
 fetch("size-leading-zeros", {"SIZE": ["213 0004096"]}, done(state={"size": "4096"}))
 fetch("size-leading-zeros-100", {"SIZE": ["213 " + "0" * 100 + "4096"]}, done(state={"size": "4096"}))
+# More of it than anybody would keep: what is left of it is another number.
+for name, what in {"more": "0" * 1992 + "4096" + "1" * 40, "fewer": "0" * 1996 + "4096" + "0" * 40,
+                   "none": "0" * 2000 + "4096"}.items():
+    fetch(f"size-too-long-{name}", {"SIZE": [f"213 {what}"]}, done(state={"size": "-1"}))
 fetch("size-hidden-in-lines", {"SIZE": [b"213-4096\r\n213 4096\r\n"]}, done(state={"size": "-1"}))
 fetch("size-smaller", {"SIZE": ["213 4095"]}, fails("EIO"))
 fetch("size-larger", {"SIZE": ["213 4097"]}, fails("EIO"))

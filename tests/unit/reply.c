@@ -431,6 +431,25 @@ static void sizes(void **state)
 	}
 }
 
+/* What is kept of a number that is longer than that is another number */
+static void a_size_that_was_cut_is_none(void **state)
+{
+	size_t zeros;
+
+	(void)state;
+	for (zeros = KFTP_REPLY_TEXT - 6; zeros < KFTP_REPLY_TEXT + 3; zeros++) {
+		static const char end[] = "1234\r\n";
+		char bytes[KFTP_REPLY_TEXT + 32] = "213 ";
+		struct kftp_reply reply;
+
+		memset(bytes + 4, '0', zeros);
+		memcpy(bytes + 4 + zeros, end, sizeof(end));
+		reply = reply_of(bytes);
+		assert_int_equal(kftp_reply_size(&reply),
+				 zeros + 4 < KFTP_REPLY_TEXT ? 1234 : -1);
+	}
+}
+
 /* Each day that a month may have, and none that it has not */
 static void days_of_months(void **state)
 {
@@ -722,6 +741,7 @@ int main(void)
 		cmocka_unit_test(codes_mean_errnos),
 		cmocka_unit_test(texts_end_where_they_end),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(a_size_that_was_cut_is_none),
 		cmocka_unit_test(days_of_months),
 		cmocka_unit_test(times),
 		cmocka_unit_test(the_longest_time_fits),
