@@ -98,6 +98,42 @@ int kftp_dialogue_time(struct dialogue *d, const char *path,
 	return 0;
 }
 
+/* Take the server's connection, if it is there, and close what is not its own */
+static int dialogue_accept(struct dialogue *d)
+{
+	int err;
+
+	if (!kftp_sock_readable(&d->data.listener))
+		return 0;
+	err = kftp_data_accept(&d->data);
+	if (!err)
+		kftp_state_peer(d->state, &d->data.peer);
+	return err == -EAGAIN ? 0 : err;
+}
+
+/*
+ * A command while there is a listener. Some servers connect before they answer
+ * it; if others do, they must not fill the queue in which the server's
+ * connection is to wait.
+ */
+static int dialogue_command(struct dialogue *d, const char *verb,
+			    const char *arg)
+{
+	struct kftp_control *control = &d->control;
+	int code, err;
+
+	code = kftp_control_send(control, verb, arg);
+	while (!code) {
+		err = kftp_wait_for(d->wait, kftp_control_ready(control) ||
+				    kftp_sock_readable(&d->data.listener)) ?:
+		      dialogue_accept(d);
+		code = err ?: kftp_control_try_reply(control);
+	}
+	if (code > 0)
+		kftp_control_show(control);
+	return code;
+}
+
 /**
  * kftp_dialogue_port - tell the server where to connect to
  * @d: a dialogue that is logged in
@@ -125,7 +161,7 @@ int kftp_dialogue_port(struct dialogue *d)
 	err = kftp_addr_command(&local, command, sizeof(command));
 	if (err < 0)
 		return err;
-	return want_2yz(kftp_control_command(&d->control, command, NULL));
+	return want_2yz(dialogue_command(d, command, NULL));
 }
 
 /**
@@ -141,7 +177,7 @@ int kftp_dialogue_rest(struct dialogue *d, loff_t offset)
 	int code;
 
 	snprintf(arg, sizeof(arg), "%lld", offset);
-	code = kftp_control_command(&d->control, "REST", arg);
+	code = dialogue_command(d, "REST", arg);
 	if (code < 0)
 		return code;
 	/* not now, which is no reason to do without */
@@ -217,15 +253,8 @@ int kftp_dialogue_open(struct dialogue *d, const char *verb, const char *path)
 				    kftp_sock_readable(&data->listener));
 		if (err)
 			return err;
-		err = kftp_dialogue_watch(d);
+		err = kftp_dialogue_watch(d) ?: dialogue_accept(d);
 		if (err)
-			return err;
-		if (!kftp_sock_readable(&data->listener))
-			continue;
-		err = kftp_data_accept(data);
-		if (!err)
-			kftp_state_peer(d->state, &data->peer);
-		else if (err != -EAGAIN)
 			return err;
 	}
 	return 0;

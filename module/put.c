@@ -52,7 +52,7 @@ static int put_compare(struct dialogue *d, s64 size)
 		return err;
 	n = pos ? kftp_dialogue_rest(d, pos) : 1;
 	if (n <= 0) {
-		kftp_sock_close(&data->listener);
+		kftp_data_close(data);
 		return n;
 	}
 	err = kftp_dialogue_open(d, "RETR", d->config->dst);

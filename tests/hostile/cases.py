@@ -731,6 +731,10 @@ case("third-first", {"MOVE": third_steps}, done(saw=[("third * spoken to", 0)]))
 case("third-watched", {"MOVE": ["150 coming", third(5), connect, move, finish, "226 sent"]},
      done(saw=[("third * closed", 1)]))
 case("third-before-port-reply", {"PORT": [third(0), "200 noted"], "MOVE": GOOD}, done())
+# More of them than a queue of connections holds, from before the server has one of its own.
+case("third-many-before-port-reply", {"PORT": [third(0, 24), connect, "200 noted"],
+                                      "MOVE": ["150 coming", move, finish, "226 sent"]},
+     done(saw=[("third * spoken to", 0)]))
 case("other-address-of-the-server", {"MOVE": ["150 coming", connect_from_link_local, connect, move, finish,
                                               "226 sent"]}, done(saw=[("other * closed", 1)]), families=(6,))
 case("other-address-only", {"MOVE": ["150 coming", connect_from_link_local, stall]},
