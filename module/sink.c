@@ -669,7 +669,9 @@ static int sink_rename_locked(struct kftp_sink *sink, struct kftp_wait *wait,
 		goto out;
 	}
 
-	if (d_inode(part) != file_inode(sink->file))
+	/* nor would it be renamed to another name of its own */
+	if (d_inode(part) != file_inode(sink->file) ||
+	    d_inode(target) == file_inode(sink->file))
 		err = -ESTALE;
 	else
 		err = sink_check_target(&sink->dir, target);

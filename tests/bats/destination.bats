@@ -480,6 +480,18 @@ mount_small() { # KiB
 	done
 }
 
+@test "a destination that became a name of the temporary file meanwhile is ESTALE, and the temporary one goes" {
+	play gated a "dst=$DIR/x"
+	start a
+	wait_state a phase transfer
+	ln "$DIR/.x.kftp-part" "$DIR/x"
+	release a
+	expect_failed a ESTALE
+	assert_no_part "$DIR/x"
+	run -0 stat -c %h "$DIR/x"
+	assert_output 1
+}
+
 @test "a directory that is renamed meanwhile is followed, or the job fails" {
 	mkdir "$DIR/before"
 	play gated a "dst=$DIR/before/x"
