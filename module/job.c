@@ -311,6 +311,9 @@ static void run_work(struct work_struct *work)
 	old = override_creds(run->cred);
 	err = kftp_session_run(session);
 	revert_creds(old);
+	/* a file system may call it so, but nobody cancelled the job */
+	if (err == -ECANCELED && !READ_ONCE(session->wait.cancelled))
+		err = -EIO;
 	if (run_again(run, &err))
 		return;
 

@@ -378,7 +378,7 @@ static int sink_result(struct kftp_sink *sink, int err)
 	if (err && err != -ENOSPC && err != -EDQUOT && err != -EFBIG)
 		sink->failed = true;
 	/* not what the same errno means of a socket */
-	return err == -EAGAIN ? -EIO : err;
+	return err == -EAGAIN || err == -EPIPE ? -EIO : err;
 }
 
 static int sink_sync(struct kftp_sink *sink, int datasync)

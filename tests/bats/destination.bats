@@ -574,3 +574,48 @@ mount_small() { # KiB
 	[[ -z $(find "$DIR/mount" -type f) ]]
 	umount "$DIR/mount"
 }
+
+# A file system in user space, which fails as its files' names say.
+mount_faulty() {
+	modprobe fuse
+	python3 "$KFTP_TESTS/bats/faultfs.py" "$DIR/mount" </dev/null >"$KFTP_DIR/faultfs.out" 2>&1 3>&- 4>&- &
+	FAULTFS=$!
+	until mountpoint -q "$DIR/mount"; do
+		nap 0.1
+	done
+}
+
+@test "a file system's errno is told, and never taken for a server's or for a cancel" {
+	local case number
+	# EAGAIN, EPIPE, EDQUOT, ETIMEDOUT and ECANCELED.
+	local -A expected=([11]=EIO [32]=EIO [122]=EDQUOT [110]=ETIMEDOUT [125]=EIO)
+	mount_faulty
+	for case in write fsync setattr; do
+		for number in "${!expected[@]}"; do
+			job "$case-$number" "dst=$DIR/mount/$case-$number" retries=1 retry_delay_sec=0
+			start "$case-$number"
+		done
+	done
+	job rename-125 "dst=$DIR/mount/rename-125"
+	job rename-122 "dst=$DIR/mount/rename-122"
+	play store read-125 direction=put "src=$DIR/mount/read-125" dst=x
+	play store read-5 direction=put "src=$DIR/mount/read-5" dst=x
+	job good "dst=$DIR/mount/good"
+	start rename-125 rename-122 read-125 read-5 good
+	for case in write fsync setattr; do
+		for number in "${!expected[@]}"; do
+			expect_failed "$case-$number" "${expected[$number]}"
+			assert_state "$case-$number" attempts 1
+			assert_no_part "$DIR/mount/$case-$number"
+		done
+	done
+	expect_failed rename-125 EIO
+	expect_failed rename-122 EDQUOT
+	expect_failed read-125 EIO
+	expect_failed read-5 EIO
+	expect_done good
+	[[ -s $DIR/mount/good ]]
+	clean_up
+	umount "$DIR/mount"
+	wait "$FAULTFS"
+}

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A file system that fails as its files' names say, with errnos that no disk has.
+
+  faultfs.py DIR
+
+Mounts itself on DIR by the kernel's FUSE, and serves until it is unmounted. What is done to a file called
+OPERATION-ERRNO, or to its temporary file, fails so: write-11, fsync-125, read-5. All other files are in memory, and
+files that are read have 4096 zeros.
+"""
+
+import ctypes
+import errno
+import os
+import stat
+import struct
+import sys
+
+ROOT = 1
+READ_SIZE = 4096
+# Those operations of linux/fuse.h that are answered; the others the kernel does without.
+NAMES = {1: "lookup", 2: "forget", 3: "getattr", 4: "setattr", 10: "unlink", 12: "rename", 14: "open", 15: "read",
+         16: "write", 18: "release", 20: "fsync", 25: "flush", 26: "init", 27: "opendir", 29: "releasedir",
+         30: "fsyncdir", 35: "create", 42: "batch_forget"}
+
+
+class Failed(Exception):
+    """The answer is an errno."""
+
+
+class File:
+    def __init__(self, name, mode, size=0):
+        self.name = name
+        self.mode = mode
+        self.size = size
+
+    def fails(self, operation):
+        wanted, _, number = self.name.removeprefix(".").removesuffix(".kftp-part").partition("-")
+        if wanted == operation:
+            raise Failed(int(number))
+
+
+class FaultFS:
+    """A directory of files, each with its node's number."""
+
+    def __init__(self, device):
+        self.device = device
+        self.files = {ROOT: File("", stat.S_IFDIR | 0o755)}
+        self.names = {}
+
+    def run(self):
+        while True:
+            try:
+                request = os.read(self.device, 1 << 18)
+            except OSError as error:
+                if error.errno in (errno.EINTR, errno.EAGAIN, errno.ENOENT):
+                    continue
+                return
+            length, operation, unique, node = struct.unpack_from("<IIQQ", request)
+            name = NAMES.get(operation)
+            if name in ("forget", "batch_forget"):
+                continue
+            code, answer = 0, b""
+            try:
+                if not name:
+                    raise Failed(errno.ENOSYS)
+                if node in self.files:
+                    self.files[node].fails(name)
+                answer = getattr(self, "do_" + name, lambda *_: b"")(node, request[40:length])
+            except Failed as failed:
+                code = -failed.args[0]
+            try:
+                os.write(self.device, struct.pack("<IiQ", 16 + len(answer), code, unique) + answer)
+            except OSError as error:
+                # Whoever asked does not want to know any more.
+                if error.errno != errno.ENOENT:
+                    return
+
+    def attributes(self, node):
+        file = self.files[node]
+        return struct.pack("<6Q10I", node, file.size, 0, 0, 0, 0, 0, 0, 0, file.mode, 1, 0, 0, 0, 4096, 0)
+
+    def entry(self, node):
+        return struct.pack("<4QII", node, 0, 0, 0, 0, 0) + self.attributes(node)
+
+    def find(self, name):
+        if name not in self.names:
+            # What is to be read is there, what is to be written is not.
+            if not name.startswith("read-"):
+                raise Failed(errno.ENOENT)
+            self.add(name, stat.S_IFREG | 0o644, READ_SIZE)
+        return self.names[name]
+
+    def add(self, name, mode, size=0):
+        node = max(self.files) + 1
+        self.files[node] = File(name, mode, size)
+        self.names[name] = node
+        return node
+
+    @staticmethod
+    def do_init(_node, _body):
+        return struct.pack("<IIIIHHIIHH8I", 7, 31, 0, 0, 0, 0, 1 << 16, 1, 0, 0, *[0] * 8)
+
+    def do_lookup(self, _node, body):
+        return self.entry(self.find(body.rstrip(b"\0").decode("latin-1")))
+
+    def do_getattr(self, node, _body):
+        return struct.pack("<QII", 0, 0, 0) + self.attributes(node)
+
+    def do_setattr(self, node, body):
+        valid, _, _, size = struct.unpack_from("<IIQQ", body)
+        if valid & 8:
+            self.files[node].size = size
+        return self.do_getattr(node, b"")
+
+    @staticmethod
+    def do_open(_node, _body):
+        return struct.pack("<QII", 0, 0, 0)
+
+    do_opendir = do_open
+
+    def do_create(self, _node, body):
+        mode = struct.unpack_from("<4I", body)[1]
+        node = self.add(body[16:].rstrip(b"\0").decode("latin-1"), mode)
+        return self.entry(node) + self.do_open(node, b"")
+
+    @staticmethod
+    def do_read(_node, body):
+        _, offset, size = struct.unpack_from("<QQI", body)
+        return bytes(max(min(size, READ_SIZE - offset), 0))
+
+    def do_write(self, node, body):
+        _, offset, size = struct.unpack_from("<QQI", body)
+        file = self.files[node]
+        file.size = max(file.size, offset + size)
+        return struct.pack("<II", size, 0)
+
+    def do_rename(self, _node, body):
+        old, new = body[8:].decode("latin-1").split("\0")[:2]
+        node = self.find(old)
+        self.files[node].fails("rename")
+        self.names[new] = self.names.pop(old)
+        self.files[node].name = new
+        return b""
+
+    def do_unlink(self, _node, body):
+        self.names.pop(body.rstrip(b"\0").decode("latin-1"), None)
+        return b""
+
+
+def main():
+    device = os.open("/dev/fuse", os.O_RDWR)
+    libc = ctypes.CDLL(None, use_errno=True)
+    options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
+    if libc.mount(b"faultfs", os.fsencode(sys.argv[1]), b"fuse", 0, options.encode()):
+        raise OSError(ctypes.get_errno(), "mount")
+    FaultFS(device).run()
+
+
+if __name__ == "__main__":
+    main()
