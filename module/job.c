@@ -74,13 +74,30 @@ void kftp_queue_kick(void)
 	spin_unlock(&kftp_queue_lock);
 }
 
-/* A run that has to end without its turn: its work only tidies up */
+/* The run's turn is over, if it had one */
+static void queue_leave(struct kftp_run *run)
+{
+	lockdep_assert_held(&kftp_queue_lock);
+	if (!run->lane)
+		return;
+	run->lane->active--;
+	run->lane = NULL;
+	kftp_active--;
+}
+
+/*
+ * A run that has to end without its turn, or before there was a worker for it:
+ * its work only tidies up.
+ */
 static bool queue_withdraw(struct kftp_run *run)
 {
 	lockdep_assert_held(&kftp_queue_lock);
-	if (list_empty(&run->queued))
+	if (!list_empty(&run->queued))
+		list_del_init(&run->queued);
+	else if (run->lane && cancel_work(&run->work))
+		queue_leave(run);
+	else
 		return false;
-	list_del_init(&run->queued);
 	queue_work(kftp_tidy_wq, &run->work);
 	return true;
 }
@@ -113,17 +130,6 @@ static void queue_expire(struct work_struct *work)
 	if (first != U64_MAX)
 		mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire,
 				 min_t(u64, first - now, MAX_JIFFY_OFFSET));
-}
-
-/* The run's turn is over, if it had one */
-static void queue_leave(struct kftp_run *run)
-{
-	lockdep_assert_held(&kftp_queue_lock);
-	if (!run->lane)
-		return;
-	run->lane->active--;
-	run->lane = NULL;
-	kftp_active--;
 }
 
 /*

@@ -4,7 +4,13 @@
 
 load kftp
 
+# How many of the jobs whose turn has come the kernel gives a worker.
+WORKERS=/sys/devices/virtual/workqueue/kftp/max_active
+
 teardown() {
+	if [[ -n ${WORKERS_BEFORE-} ]]; then
+		printf '%s' "$WORKERS_BEFORE" >"$WORKERS"
+	fi
 	clean_up
 }
 
@@ -291,4 +297,36 @@ occupy() { # name
 		expect_done "n$number" 60
 		[[ -s $DIR/n$number ]]
 	done
+}
+
+@test "a job whose turn has come, but not its worker, is stopped within a second" {
+	local before
+	# As few workers as when there is no memory for more.
+	whole "$WORKERS"
+	WORKERS_BEFORE=$REPLY
+	printf '1\n' >"$WORKERS"
+	play hold-transfer a
+	job b
+	job c
+	start a
+	wait_state a phase transfer
+	start b c
+	nap 0.3
+	assert_state b status queued
+	assert_state c status queued
+	now
+	before=$REPLY
+	cancel b
+	rmdir "$CONFIG/c"
+	expect_cancelled b 1
+	now
+	((REPLY - before < 1000)) || fail "stopped after $((REPLY - before)) ms"
+	nap 0.5
+	assert_no_part "$DIR/b"
+	assert_no_part "$DIR/c"
+	assert_state a status running
+	job d
+	start d
+	cancel a
+	expect_done d
 }
