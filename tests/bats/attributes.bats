@@ -392,3 +392,81 @@ repeat() { # text times
 	assert_failure
 	assert_output --partial "File exists"
 }
+
+@test "a job cannot be renamed, nor an attribute removed, nor what all jobs are in" {
+	set_attr a user before.it
+	run mv -T "$CONFIG/a" "$CONFIG/b"
+	assert_failure
+	run mv "$CONFIG/a/host" "$CONFIG/a/user"
+	assert_failure
+	run rm -f "$CONFIG/a/user"
+	assert_failure
+	run rmdir "$CONFIG"
+	assert_failure
+	assert_attr a user before.it
+	[[ -d $STATE/a && ! -e $STATE/b ]]
+}
+
+@test "at whatever place a file is read, nothing is there that is not there" {
+	local file
+	play odd-bytes-in-a-refusal b
+	start b
+	expect_failed b ENOENT
+	for file in "$CONFIG/b/"{host,user,src,dst,port,direction,max_size,sha256} \
+		"$STATE/b/"{status,error,reply,peer,bytes}; do
+		ask places "$file"
+		[[ $REPLY == 0 ]] || fail "$file: $REPLY"
+	done
+}
+
+@test "at whatever place a file is written, it is all of the value" {
+	local place
+	for place in 1 5 4095 4096 4294967296 9223372036854775000; do
+		set_attr a port 21
+		ask place "$CONFIG/a/port" 3232 "$place"
+		[[ $REPLY == 0 || $REPLY == E* ]] || fail "at $place: $REPLY"
+		[[ $REPLY == 0 ]] || set_attr a port 22
+		assert_attr a port 22
+	done
+}
+
+# What a builtin that uses a descriptor complains of: the errno's name in REPLY, or 0.
+through() { # descriptor-use
+	REPLY=0
+	if ! eval "$1" 2>"$KFTP_DIR/said" <&-; then
+		read -r REPLY <"$KFTP_DIR/said"
+		REPLY=${REPLY##*: }
+		REPLY=${ERRNO_OF[$REPLY]-$REPLY}
+	fi
+}
+
+@test "what was opened before an rmdir is of no use after it, nor for a new job of that name" {
+	local number host status
+	local -A fd
+	job b deadline_sec=111
+	for REPLY in user pass dst start cancel; do
+		exec {number}>"$CONFIG/b/$REPLY"
+		fd[$REPLY]=$number
+	done
+	exec {host}<"$CONFIG/b/host" {status}<"$STATE/b/status"
+	for _ in 1 2; do
+		rmdir "$CONFIG/b"
+		for number in "${fd[@]}"; do
+			through "printf '1\n' >&$number"
+			[[ $REPLY == ENOENT ]] || fail "written to what is gone: $REPLY"
+		done
+		through "read -r -u $host REPLY"
+		[[ $REPLY == ENOENT ]] || fail "read of what is gone: $REPLY"
+		through "read -r -u $status REPLY"
+		[[ $REPLY == ENODEV ]] || fail "state of what is gone: $REPLY"
+		job b deadline_sec=222
+	done
+	assert_attr b deadline_sec 222
+	assert_state b status idle
+	assert_state b run 0
+	start b
+	expect_done b
+	for number in "${fd[@]}" "$host" "$status"; do
+		exec {number}>&-
+	done
+}

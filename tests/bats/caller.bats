@@ -44,6 +44,23 @@ teardown() {
 	assert_state a status idle
 }
 
+@test "whoever may open an attribute, as its mode was changed, is EPERM all the same" {
+	local line
+	job a
+	chmod 666 "$CONFIG/a"/*
+	# shellcheck disable=SC2016
+	run setpriv --reuid 1000 --regid 1000 --clear-groups bash -c '
+		for file in host pass src start cancel; do
+			printf "1\n" >"$0/$file"
+		done 2>&1' "$CONFIG/a"
+	assert_equal "${#lines[@]}" 5
+	for line in "${lines[@]}"; do
+		[[ $line == *"Operation not permitted" ]] || fail "$line"
+	done
+	assert_attr a src pub/small
+	assert_state a status idle
+}
+
 @test "root of a user namespace is EPERM" {
 	job a
 	run unshare --user --map-root-user bash -c "echo 1 >$CONFIG/a/start"

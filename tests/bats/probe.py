@@ -8,6 +8,9 @@ Reads a request a line from the FIFO ASK and writes an answer a line to the FIFO
 An answer that is an errno is its name, and success is 0.
 
   write FILE HEX          write the bytes in one write(2): the shell's printf ends a write at each line end
+  place FILE HEX AT       as write, at another place of the file than its beginning
+  race FILE HEX COUNT     as write, by so many threads at the same moment; answers "ANSWER COUNT, ..." of them all
+  places FILE             read it at places of which most are none; answers 0, or where more was than there is
   arm FILE                open FILE and read it; answers what was read
   poll SECONDS            wait until poll(2) shows an exceptional condition on the armed file; read it again
   select SECONDS          the same by select(2). Both answer "woken VALUE", "woken ERRNO" or "quiet VALUE"
@@ -20,16 +23,29 @@ An answer that is an errno is its name, and success is 0.
   occupy ADDRESS PORT     listen there, until vacate
   vacate
   socket FILE             make a socket file
+  offload NETNS DEVICE FEATURE VALUE
+                          what a network card, of a namespace's file, does by itself: gro, tso or sg, 1 or 0
 """
 
+import array
+import collections
 import errno
+import fcntl
 import os
 import select
 import socket
+import struct
 import sys
+import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server"))
+from ftpscript import network_of
+
 NETLINK_KOBJECT_UEVENT = 15
+SIOCETHTOOL = 0x8946
+# ETHTOOL_SGRO and its like
+OFFLOADS = {"gro": 0x2c, "tso": 0x1f, "sg": 0x19}
 
 
 class Probe:
@@ -49,6 +65,58 @@ class Probe:
             data = bytes.fromhex(text)
             count = os.write(fd, data)
             return "0" if count == len(data) else f"short {count}"
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def do_place(path, text, place):
+        fd = os.open(path, os.O_WRONLY)
+        try:
+            data = bytes.fromhex(text)
+            count = os.pwrite(fd, data, int(place))
+            return "0" if count == len(data) else f"short {count}"
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def do_race(path, text, count):
+        answers = collections.Counter()
+        start = threading.Barrier(int(count))
+
+        def run():
+            fd = os.open(path, os.O_WRONLY)
+            start.wait()
+            try:
+                os.write(fd, bytes.fromhex(text))
+                answers["0"] += 1
+            except OSError as error:
+                answers[errno.errorcode[error.errno]] += 1
+            finally:
+                os.close(fd)
+
+        threads = [threading.Thread(target=run) for _ in range(int(count))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return ", ".join(f"{answer} {times}" for answer, times in sorted(answers.items()))
+
+    @staticmethod
+    def do_places(path):
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            value = os.pread(fd, 8192, 0)
+            powers = (1 << bit for bit in range(12, 63))
+            for place in [*range(len(value) + 2), 4095, 8191, *powers, (1 << 63) - 1]:
+                try:
+                    seen = os.pread(fd, 8192, place)
+                except OSError as error:
+                    if error.errno not in (errno.EINVAL, errno.EOVERFLOW):
+                        return f"{errno.errorcode[error.errno]} at {place}"
+                    continue
+                if seen != value[place:]:
+                    return f"{seen} at {place}"
+            return "0"
         finally:
             os.close(fd)
 
@@ -145,6 +213,13 @@ class Probe:
     def do_socket(path):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.bind(path)
+        return "0"
+
+    @staticmethod
+    def do_offload(path, device, feature, value):
+        request = array.array("I", [OFFLOADS[feature], int(value)])
+        with network_of(path), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            fcntl.ioctl(sock, SIOCETHTOOL, struct.pack("16sP16x", device.encode(), request.buffer_info()[0]))
         return "0"
 
 

@@ -299,6 +299,20 @@ occupy() { # name
 	done
 }
 
+@test "of many starts at the same moment one is taken, and of as many cancels all" {
+	local round
+	play hold-transfer a
+	for round in {1..8}; do
+		ask race "$CONFIG/a/start" 310a 12
+		assert_equal "$REPLY" "0 1, EBUSY 11"
+		assert_state a run "$round"
+		ask race "$CONFIG/a/cancel" 310a 12
+		assert_equal "$REPLY" "0 12"
+		expect_cancelled a 2
+		assert_no_part "$DIR/a"
+	done
+}
+
 @test "a job whose turn has come, but not its worker, is stopped within a second" {
 	local before
 	# As few workers as when there is no memory for more.

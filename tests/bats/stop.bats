@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Whatever a job is doing, it can be stopped within a second.
 
+# Each test is a subshell, and meant to be.
+# shellcheck disable=SC2030,SC2031
+
 load kftp
 
 # Frames to it go out, and nobody answers.
@@ -18,6 +21,9 @@ teardown_file() {
 teardown() {
 	if [[ -n ${FROZEN-} ]]; then
 		fsfreeze -u "$FROZEN" || :
+	fi
+	if [[ -n ${VANISHED-} ]]; then
+		ip -n wire link set dev "$VANISHED" master br0 || :
 	fi
 	clean_up
 	unmount_all
@@ -303,6 +309,59 @@ both_gone() { # case
 	for REPLY in "$DIR"/.*.kftp-part; do
 		[[ ! -e $REPLY ]] || fail "$REPLY is still there"
 	done
+}
+
+# Each socket of a job is ended by force, by whoever may: what the job was waiting for is over.
+@test "a socket that is killed ends its job within a second" {
+	local case
+	modprobe -a tcp_diag inet_diag
+	for case in hold-login hold-accept hold-transfer; do
+		play $case $case
+		start $case
+	done
+	job connecting "host=$SILENT"
+	start connecting
+	wait_state connecting phase connect
+	wait_state hold-login phase login
+	wait_state hold-accept phase accept
+	wait_state hold-transfer phase transfer
+	port_of hold-login
+	ss -tK dst "$SERVER4" and dport = ":$REPLY" >/dev/null
+	state hold-transfer peer
+	ss -tK dst "$SERVER4" and dport = ":${REPLY##*:}" >/dev/null
+	ss -tK state listening src "$CLIENT4" >/dev/null
+	ss -tK state syn-sent dst "$SILENT" >/dev/null
+	for case in connecting hold-login hold-accept hold-transfer; do
+		wait_state $case status failed 2
+		state $case error
+		[[ $REPLY == E@(CONNABORTED|CONNRESET|INVAL) ]] || fail "$(describe $case)"
+		assert_no_part "$DIR/$case"
+	done
+}
+
+# A host that is gone does not say so.
+@test "a server's host that vanishes is ETIMEDOUT, whichever way the bytes went, and leaves no socket" {
+	local before
+	sockets
+	before=$REPLY
+	play hold-transfer get timeout_sec=2
+	play store-hold put direction=put "src=$KFTP_DIR/script/body/large" dst=x timeout_sec=2
+	play gated-226 226 timeout_sec=2
+	start get put 226
+	wait_state get bytes 1024
+	wait_state put phase transfer
+	wait_state 226 bytes 4096
+	ip -n wire link set dev server nomaster
+	VANISHED=server
+	expect_failed get ETIMEDOUT 6
+	expect_failed put ETIMEDOUT 6
+	expect_failed 226 ETIMEDOUT 6
+	no_more_sockets "$before"
+	ip -n wire link set dev server master br0
+	VANISHED=
+	job a
+	start a
+	expect_done a
 }
 
 @test "a network namespace lives until the run in it ends, and is gone a second after" {

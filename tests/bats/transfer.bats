@@ -15,6 +15,7 @@ setup() {
 teardown() {
 	clean_up
 	ask vacate
+	[[ -z ${OFFLOADED-} ]] || offload 0 1 1
 	rm -rf "$SPACE"
 }
 
@@ -79,6 +80,49 @@ fetch() { # name attribute=value...
 	start a
 	expect_done a
 	cmp "$FTP_ROOT/pub/small" "$SPACE/got"
+}
+
+# What the network card at this end of the wire does by itself, and that before it.
+offload() { # gro tso sg
+	OFFLOADED=$*
+	ask offload /proc/self/ns/net "$CLIENT_IF" gro "$1"
+	assert_equal "$REPLY" 0
+	ask offload /run/netns/wire client tso "$2"
+	assert_equal "$REPLY" 0
+	ask offload /run/netns/wire client sg "$3"
+	assert_equal "$REPLY" 0
+}
+
+# How many segments of TCP have come.
+segments() {
+	whole /proc/net/snmp
+	REPLY=${REPLY##*Tcp: }
+	read -r _ _ _ _ _ _ _ _ _ REPLY _ <<<"$REPLY"
+}
+
+@test "a file is right however the network puts its bytes together" {
+	local before features gathered number=0
+	# Many fragments and many buffers to a segment; each of them in one piece; and none gathered at all.
+	for features in "1 0 1" "1 0 0" "0 0 1" "0 0 0"; do
+		# shellcheck disable=SC2086 # words
+		offload $features
+		for REPLY in host=$SERVER4,cache=keep host=$SERVER6,cache=keep host=$SERVER4,cache=bypass; do
+			play rest-good "a$((++number))" src=large "dst=$SPACE/a$number" "${REPLY%,*}" "${REPLY#*,}"
+			segments
+			before=$REPLY
+			start "a$number"
+			expect_done "a$number"
+			segments
+			gathered=$((6 * 1024 * 1024 / (REPLY - before)))
+			if [[ $features == 1* ]]; then
+				((gathered > 3000)) || fail "with $features segments have but $gathered bytes"
+			else
+				((gathered < 1500)) || fail "with $features segments have $gathered bytes"
+			fi
+			same "$KFTP_DIR/script/body/large" "$SPACE/a$number"
+			rm "$SPACE/a$number"
+		done
+	done
 }
 
 @test "a link-local address with its scope is reached" {
@@ -158,6 +202,19 @@ fetch() { # name attribute=value...
 	job a host=192.0.2.8 timeout_sec=20
 	start a
 	expect_failed a EHOSTUNREACH 25
+}
+
+@test "an address that is no host's is ENETUNREACH, and one that is any of its own ECONNREFUSED" {
+	local address number=0
+	for address in 255.255.255.255 192.0.2.255 224.0.0.1 "ff02::1%$CLIENT_IF" 0.0.0.0 ::; do
+		job "a$((++number))" "host=$address" port=9
+		start "a$number"
+	done
+	for number in {1..4}; do
+		expect_failed "a$number" ENETUNREACH
+	done
+	expect_failed a5 ECONNREFUSED
+	expect_failed a6 ECONNREFUSED
 }
 
 @test "the dialogue is USER, PASS, TYPE I, SIZE, MDTM, PORT, RETR and QUIT, each once" {

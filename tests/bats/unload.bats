@@ -38,6 +38,20 @@ refuse_rmmod() {
 	expect_done b
 }
 
+@test "rmmod is refused while a removed job's attribute is open, and not while its state is" {
+	local attribute status
+	job a
+	exec {attribute}>"$CONFIG/a/user" {status}<"$STATE/a/status"
+	rmdir "$CONFIG/a"
+	refuse_rmmod
+	exec {attribute}>&-
+	rmmod kftp
+	[[ ! -e /sys/module/kftp ]]
+	run read -r -u "$status"
+	assert_failure
+	exec {status}<&-
+}
+
 @test "rmmod works when the last job is gone, and leaves nothing behind" {
 	job a
 	start a
