@@ -330,7 +330,7 @@ static void data_salvage(struct dialogue *d)
 	size_t left = KFTP_SALVAGE_BYTES;
 	ssize_t n;
 
-	if (!is_get(d) || d->ended || d->doubtful ||
+	if (!is_get(d) || d->ended ||
 	    (!d->config->resume && !d->config->retries))
 		return;
 	while (left && !kftp_wait_check(d->wait)) {

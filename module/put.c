@@ -153,10 +153,8 @@ static int append_prepare(struct dialogue *d, s64 size)
 		return 0;
 	}
 	/* what may be there already must not be added once more */
-	if (size < session->base || size - session->base > session->sent) {
-		session->final = true;
+	if (size < session->base || size - session->base > session->sent)
 		return -EIO;
-	}
 	d->offset = size - session->base;
 	return 0;
 }

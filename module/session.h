@@ -74,7 +74,6 @@ struct kftp_config {
  * @before: which version of the file it had before that
  * @base: how many bytes the file had that is appended to, -1 if nobody knows
  * @fresh: what the server or the sink has is of no use
- * @final: to try again would do harm
  * @strangers: connections that came from somewhere else
  */
 struct kftp_session {
@@ -89,7 +88,6 @@ struct kftp_session {
 	struct kftp_version before;
 	s64 base;
 	bool fresh;
-	bool final;
 	unsigned int strangers;
 };
 

@@ -325,12 +325,8 @@ int kftp_sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 					       min_t(u64, limit, LLONG_MAX);
 	sink->mode = 0666 & ~current_umask();
 	err = sink_open(sink, wait, dst, job_dir);
-	if (err) {
-		/* what was found there is not this attempt's to judge */
-		if (!sink->have)
-			sink->keep = false;
+	if (err)
 		kftp_sink_close(sink);
-	}
 	return err;
 }
 
