@@ -198,13 +198,14 @@ static bool run_again(struct kftp_run *run, int *error)
 
 /**
  * kftp_job_busy - is there anything that the job's attributes must not change?
- * @job: a job
+ * @job: a job, with its lock held
  *
  * Return: true from the beginning of a start to the end of its run.
  */
 bool kftp_job_busy(struct kftp_job *job)
 {
-	return READ_ONCE(job->starting) || kftp_state_busy(&job->state);
+	lockdep_assert_held(&job->lock);
+	return job->starting || kftp_state_busy(&job->state);
 }
 
 static void job_forget_pass(struct kftp_job *job)
@@ -481,7 +482,7 @@ int kftp_job_start(struct kftp_job *job, struct inode *dir)
 	expires = job->config.deadline_sec;
 	err = kftp_job_busy(job) ? -EBUSY : job_check(&job->config);
 	if (!err)
-		WRITE_ONCE(job->starting, true);
+		job->starting = true;
 	mutex_unlock(&job->lock);
 	if (err)
 		return err;
@@ -494,7 +495,7 @@ int kftp_job_start(struct kftp_job *job, struct inode *dir)
 		kftp_state_queued(&job->state, started);
 		job_notify(job, true);
 	}
-	WRITE_ONCE(job->starting, false);
+	job->starting = false;
 	if (!IS_ERR(run))
 		queue_add(run);
 	mutex_unlock(&job->lock);

@@ -43,6 +43,7 @@ struct kftp_text {
 static const char *error_text(const struct kftp_state *state,
 			      struct kftp_text *text)
 {
+	lockdep_assert_held(&state->lock);
 	return kftp_state_error(state->error, text->s, sizeof(text->s));
 }
 
