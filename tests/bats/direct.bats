@@ -175,6 +175,18 @@ right() { # file fs
 	done
 }
 
+@test "a file system that cannot allocate ahead is written directly all the same" {
+	truncate -s 64M "$SPACE/disk"
+	mkfs.ext4 -q -O ^extent,^64bit "$SPACE/disk"
+	mount -o loop "$SPACE/disk" "$DIR/mount"
+	get rest-good a "dst=$DIR/mount/a"
+	start a
+	expect_done a
+	assert_state a io direct
+	same "$BODY/large" "$DIR/mount/a"
+	umount "$DIR/mount"
+}
+
 @test "what goes direct is not in the page cache, but for its last page; what is kept is" {
 	local fs
 	for fs in ext4 xfs; do

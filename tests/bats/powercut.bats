@@ -81,6 +81,21 @@ end_all() { # copy job...
 	rm "$1"
 }
 
+@test "what is done is there when the power goes at once" {
+	mkdir -p "$DIR/mount"
+	make_disk ext4 48
+	job a "dst=$SPACE/ext4/a"
+	printf 'old\n' >"$SPACE/ext4/a"
+	sync -f "$SPACE/ext4"
+	start a
+	expect_done a
+	cut_power ext4 0
+	mount -o loop "$SPACE/copies/ext4-0" "$DIR/mount"
+	cmp "$FTP_ROOT/pub/small" "$DIR/mount/a"
+	umount "$DIR/mount"
+	rm "$SPACE/copies/ext4-0"
+}
+
 @test "whenever the power goes, a get ends right, and most need not begin again" {
 	set +T
 	local job number

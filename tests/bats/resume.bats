@@ -17,6 +17,7 @@ setup() {
 
 teardown() {
 	[[ -d $CONFIG ]] || insmod "$KFTP_MODULE"
+	fsfreeze --unfreeze "$DIR/mount" 2>/dev/null || :
 	clean_up
 	unmount_all
 	rm -rf "$SPACE" "$KFTP_DIR"/script/go/* "$KFTP_DIR"/script/store/*
@@ -81,7 +82,11 @@ reverse() { # file to
 	had=$REPLY
 	has_part a
 	assert_mode "$SPACE/.a.kftp-part" 600
+	touch -a -d 2020-01-01 "$SPACE/.a.kftp-part"
 	start a
+	expect_done a
+	# That it was compared does not count as having been read.
+	assert_equal "$(stat -c %x "$SPACE/a")" "$(date -d 2020-01-01 '+%F %T.%N %z')"
 	ends_right a
 	assert_resumed a
 	state a resumed
@@ -98,6 +103,10 @@ reverse() { # file to
 	run getfattr_of "$SPACE/a"
 	assert_output 'no data'
 	assert_mode "$SPACE/a" 644
+	set_attr a port 9
+	start a
+	expect_failed a ECONNREFUSED
+	assert_state a resumed 0
 }
 
 getfattr_of() { # file
@@ -295,6 +304,60 @@ except OSError as error:
 	has_part rest-421 rest-then-450
 }
 
+@test "450 to SIZE or MDTM fails, and what was there is kept" {
+	local case
+	for case in rest-size-450 rest-time-450; do
+		get "$case" "$case"
+	done
+	begin rest-size-450 rest-time-450
+	for case in rest-size-450 rest-time-450; do
+		spoil "$case" 1
+		start "$case"
+		expect_failed "$case" EAGAIN
+		has_part "$case"
+		start "$case"
+		ends_right "$case"
+		assert_resumed "$case"
+	done
+}
+
+@test "what had come but for its place is its owner's alone, and gone on with" {
+	get gated-226-large a src=large
+	start a
+	wait_state a bytes 6291461
+	mkdir "$SPACE/a"
+	release a
+	expect_failed a EISDIR
+	assert_mode "$SPACE/.a.kftp-part" 600
+	rmdir "$SPACE/a"
+	release a
+	start a
+	ends_right a "$BODY/large"
+	assert_resumed a
+}
+
+@test "a disk that stands still for longer than timeout_sec, when all begins anew, is no stalled server" {
+	truncate -s 32M "$SPACE/image"
+	mkfs.ext4 -q "$SPACE/image"
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	get rest-good a "dst=$DIR/mount/a" timeout_sec=2 rate_limit=2000000
+	start a
+	wait_state a bytes '[2-9][0-9]{5}'
+	cancel a
+	expect_cancelled a
+	set_attr a rate_limit 0
+	renew a
+	fsfreeze --freeze "$DIR/mount"
+	start a
+	nap 3.5
+	fsfreeze --unfreeze "$DIR/mount"
+	expect_done a
+	assert_took a 3000 20000
+	reverse "$BODY/medium" "$DIR/new"
+	same "$DIR/new" "$DIR/mount/a"
+	umount "$DIR/mount"
+}
+
 @test "a file that changed is fetched from its beginning" {
 	local case cases=(rest-good rest-time-moves rest-size-moves)
 	for case in "${cases[@]}"; do
@@ -356,15 +419,19 @@ except OSError as error:
 	for name in src host port user; do
 		get rest-good "$name"
 	done
-	begin src host port user
-	has_part src host port user
+	get rest-good both src=x/medium
+	begin src host port user both
+	has_part src host port user both
 	set_attr src src ./medium
 	set_attr host host "$SERVER6"
 	port_of rest-good-too
 	set_attr port port "$REPLY"
 	set_attr user user somebody
-	start src host port user
-	for name in src host port user; do
+	# One after the other, they are the same letters.
+	set_attr both user bothx
+	set_attr both src /medium
+	start src host port user both
+	for name in src host port user both; do
 		ends_right "$name"
 		assert_state "$name" resumed 0
 	done
@@ -576,19 +643,21 @@ put_right() { # job
 
 @test "a put does not go on with what is another file's, or older than the source, or longer" {
 	local job
-	for job in other older longer same; do
+	for job in other older as-old longer same; do
 		put store $job
 		head -c 500000 "$BODY/medium" >"$KFTP_DIR/script/store/$job"
 	done
 	printf 'x' | dd "of=$KFTP_DIR/script/store/other" conv=notrunc bs=1 seek=499999 status=none
 	touch -d 2019-01-01 "$KFTP_DIR/script/store/older"
+	touch -r "$SPACE/source" "$KFTP_DIR/script/store/as-old"
 	cat "$BODY/medium" "$BODY/medium" >"$KFTP_DIR/script/store/longer"
-	start other older longer same
-	for job in other older longer same; do
+	start other older as-old longer same
+	for job in other older as-old longer same; do
 		put_right $job
 	done
 	assert_state other resumed 0
 	assert_state older resumed 0
+	assert_state as-old resumed 0
 	assert_state longer resumed 0
 	assert_state same resumed 500000
 }

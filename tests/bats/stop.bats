@@ -19,15 +19,40 @@ teardown_file() {
 }
 
 teardown() {
-	if [[ -n ${FROZEN-} ]]; then
-		fsfreeze -u "$FROZEN" || :
-	fi
+	thaw
+	[[ -z ${MUTE-} ]] || kill "$MUTE" || :
 	if [[ -n ${VANISHED-} ]]; then
 		ip -n wire link set dev "$VANISHED" master br0 || :
 	fi
 	clean_up
 	unmount_all
 	ip netns del kftp-lone 2>/dev/null || :
+}
+
+# An ext4 of its own, at $DIR/mount.
+mount_disk() {
+	truncate -s 16M "$DIR/image"
+	mkfs.ext4 -q "$DIR/image"
+	mkdir "$DIR/mount"
+	mount -o loop "$DIR/image" "$DIR/mount"
+}
+
+freeze() {
+	FROZEN=$DIR/mount
+	fsfreeze -f "$FROZEN"
+}
+
+thaw() {
+	[[ -z ${FROZEN-} ]] || fsfreeze -u "$FROZEN" || :
+	FROZEN=
+}
+
+# Has a process of its own start a job; it is STARTER.
+start_beside() { # job
+	bash -c "echo 1 >'$CONFIG/$1/start'" 3>&- &
+	STARTER=$!
+	# Now it waits.
+	nap 1
 }
 
 # Two jobs in the same phase: one is cancelled and one removed, each within a second, and the server sees both go.
@@ -213,18 +238,14 @@ both_gone() { # case
 
 @test "rmdir does not wait for a file system that does not answer, nor does a cancelled job publish" {
 	local before
-	truncate -s 16M "$BATS_TEST_TMPDIR/image"
-	mkfs.ext4 -q "$BATS_TEST_TMPDIR/image"
-	mkdir "$DIR/mount"
-	mount -o loop "$BATS_TEST_TMPDIR/image" "$DIR/mount"
+	mount_disk
 	printf 'old\n' >"$DIR/mount/a"
 	play gated-226 a "dst=$DIR/mount/a"
 	play gated-226 b "dst=$DIR/mount/b"
 	start a b
 	wait_state a bytes 4096
 	wait_state b bytes 4096
-	FROZEN=$DIR/mount
-	fsfreeze -f "$FROZEN"
+	freeze
 	release a
 	release b
 	wait_state a phase commit
@@ -235,8 +256,7 @@ both_gone() { # case
 	rmdir "$CONFIG/b"
 	now
 	((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
-	fsfreeze -u "$FROZEN"
-	FROZEN=
+	thaw
 	wait_end a
 	if [[ $REPLY == 'done' ]]; then
 		assert_content "$DIR/mount/a" "$PAYLOAD"
@@ -249,6 +269,73 @@ both_gone() { # case
 	assert_no_part "$DIR/mount/b"
 	rmdir "$CONFIG/a"
 	umount "$DIR/mount"
+}
+
+@test "a disk that takes longer than timeout_sec at the end is no stalled server" {
+	mount_disk
+	play gated-226 a "dst=$DIR/mount/a" timeout_sec=2
+	start a
+	wait_state a bytes 4096
+	freeze
+	release a
+	wait_state a phase commit
+	nap 3.5
+	thaw
+	expect_done a
+	assert_content "$DIR/mount/a" "$PAYLOAD"
+	umount "$DIR/mount"
+}
+
+@test "a job is busy while its start waits for the file system" {
+	mount_disk
+	job a "dst=$DIR/mount/a"
+	freeze
+	start_beside a
+	assert_state a status idle
+	try "$CONFIG/a/src" other
+	assert_equal "$REPLY" EBUSY
+	try "$CONFIG/a/start" 1
+	assert_equal "$REPLY" EBUSY
+	thaw
+	wait "$STARTER"
+	expect_done a
+	umount "$DIR/mount"
+}
+
+@test "a start on whose way nobody answers can be killed, and does not hold up an rmdir" {
+	local before
+	mkdir "$DIR/mount"
+	modprobe fuse
+	# Whatever the kernel asks of it stays without an answer; it goes with the process.
+	python3 - "$DIR/mount" 3>&- <<-'END' &
+		import ctypes, os, sys, time
+		fd = os.open("/dev/fuse", os.O_RDWR)
+		if ctypes.CDLL(None).mount(b"mute", sys.argv[1].encode(), b"fuse", 0,
+		                           f"fd={fd},rootmode=40000,user_id=0,group_id=0".encode()):
+		    sys.exit("not mounted")
+		time.sleep(60)
+	END
+	MUTE=$!
+	until grep -q " $DIR/mount fuse " /proc/mounts; do
+		nap 0.1
+	done
+	job a "dst=$DIR/mount/way/a"
+	start_beside a
+	kill -KILL "$STARTER"
+	now
+	before=$REPLY
+	while [[ -e /proc/$STARTER && $(<"/proc/$STARTER/stat") != *") Z "* ]]; do
+		now
+		((REPLY - before < 1000)) || fail "killed, and there after a second"
+		nap 0.05
+	done
+	assert_state a run 0
+	start_beside a
+	now
+	before=$REPLY
+	rmdir "$CONFIG/a"
+	now
+	((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
 }
 
 @test "jobs cancelled after random delays are done whole or leave nothing" {

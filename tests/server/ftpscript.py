@@ -568,6 +568,8 @@ CASES = {
     "junk-after-data": {"RETR": [*SENT, "thank you"]},
     "fewer-bytes": {"RETR": ["150 coming", connect, send(PAYLOAD[:-1]), finish, "226 sent"]},
     "size-500": {"SIZE": ["500 what?"]},
+    "late-greeting": {"GREETING": [pause(3), "220 scripted"]},
+    "third": {"RETR": ["150 coming", third(0), connect, send(PAYLOAD), finish, "226 all sent"]},
 }
 for code in (451, 550, 552, 553):
     CASES[f"retr-{code}"] = {"RETR": [f"{code} no"]}
@@ -623,6 +625,8 @@ CASES.update({
                         "RETR": ["150 coming", connect,
                                  lambda session: serve(-7 if session.told("new") else None)(session),
                                  finish, "226 sent"]},
+    "rest-size-450": {**RESUMABLE, "SIZE": [spoilt(["450 busy"], [tell_size])]},
+    "rest-time-450": {**RESUMABLE, "MDTM": [spoilt(["450 busy"], RESUMABLE["MDTM"])]},
     "rest-no-time": {**RESUMABLE, "MDTM": ["502 what?"]},
     "rest-no-time-550": {**RESUMABLE, "MDTM": ["550 no"]},
     "rest-junk-time": {**RESUMABLE, "MDTM": ["213 yesterday"]},
@@ -689,6 +693,10 @@ CASES.update({
     # All is there, and the client does not learn it.
     "store-226-lost": {**STORING, "STOR": [spoilt(["150 go on", connect, take(), reset], STORING["STOR"])],
                        "APPE": [spoilt(["150 go on", connect, take(append=True), reset], STORING["APPE"])]},
+    "store-nothing-kept": {**STORING, "STOR": [spoilt(
+        ["150 go on", connect, lambda session: session.data.recv(MIDDLE, socket.MSG_WAITALL), "426 broken", break_data],
+        STORING["STOR"])]},
+    "store-gated-226": {**STORING, "STOR": ["150 go on", connect, take(), gate, finish, "226 got it"]},
     "store-lost-without-size": {**taken_early(hang_up), "SIZE": ["502 what?"]},
     "store-without-rest": {**taken_early("426 broken", break_data), "REST": ["502 what?"]},
     "store-rest-ignored": {**taken_early("426 broken", break_data)},
