@@ -270,11 +270,36 @@ put_all() { # attribute=value...
 	expect_failed rewrite EIO
 	expect_failed touch EIO
 	expect_done same
+	# And the server does not take it for the whole.
+	for how in grow shrink shrink-to-sent rewrite touch; do
+		server_log store $how
+		assert_log 'data not taken: ECONNRESET'
+	done
 	assert_took same 2000 20000
 	logged 6
 	for how in "${LOGGED[@]}"; do
 		[[ $how == *"same: done"* || $how == *"failed: EIO in phase"*", the source changed" ]] || fail "$how"
 	done
+}
+
+@test "a src that is rewritten after it was sent, before the server has said so, is EIO" {
+	cp "$SPACE/1048579" "$DIR/a"
+	store store-gated-226 a "src=$DIR/a"
+	start a
+	wait_log store-gated-226 'data taken: 1048579'
+	touch "$DIR/a"
+	release a
+	expect_failed a EIO
+}
+
+@test "a put leaves no trace on its src, not even the time of access" {
+	local before
+	touch -d 2020-01-01 "$SPACE/4096"
+	before=$(stat -c '%x %y %z' "$SPACE/4096")
+	put a
+	start a
+	expect_done a
+	assert_equal "$(stat -c '%x %y %z' "$SPACE/4096")" "$before"
 }
 
 @test "a src that is removed or renamed meanwhile is sent all the same" {

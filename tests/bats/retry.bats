@@ -303,6 +303,17 @@ wait_long() { # name attribute=value...
 	same "$BODY/medium" "$KFTP_DIR/script/store/a"
 }
 
+@test "a put does not go on with what was there before its first attempt" {
+	put store-nothing-kept a
+	head -c 500000 "$BODY/medium" >"$KFTP_DIR/script/store/a"
+	printf 'x' | dd "of=$KFTP_DIR/script/store/a" conv=notrunc bs=1 status=none
+	spoil a 1
+	start a
+	expect_done a
+	assert_state a attempts 2
+	same "$BODY/medium" "$KFTP_DIR/script/store/a"
+}
+
 @test "an append that is tried again adds no byte twice, and loses none" {
 	local case
 	for case in store-early-426 store-early-hang-up store-early-reset store-226-lost; do

@@ -7,6 +7,7 @@ are promised, and from RFC 959, 1123, 2428, 2577 and 3659, not from what the mod
 """
 
 import dataclasses
+import functools
 import os
 import socket
 import sys
@@ -226,6 +227,17 @@ def dribble(payload, piece, interval=0.0):
         for at in range(0, len(payload), piece):
             send(payload[at:at + piece])(session)
             time.sleep(interval)
+    return step
+
+
+def scatter(payload, piece):
+    """In pieces that lie side by side nowhere: what goes elsewhere is between them in the kernel's pages."""
+    def step(session):
+        with socket.create_server(("127.0.0.1", 0)) as server, \
+                socket.create_connection(server.getsockname()) as elsewhere:
+            for at in range(0, len(payload), piece):
+                send(payload[at:at + piece])(session)
+                elsewhere.send(b"-" * piece)
     return step
 
 
@@ -878,6 +890,7 @@ store("half-closed-store", {"MOVE": ["150 go", connect, lambda session: session.
 # How fast
 
 fetch("tiny-segments", {"RETR": ["150 coming", connect, dribble(PAYLOAD, 16), finish, "226 sent"]}, done())
+fetch("scattered-pieces", {"RETR": ["150 coming", connect, scatter(PAYLOAD, 8), finish, "226 sent"]}, done())
 fetch("one-byte-then-all", {"RETR": ["150 coming", connect, send(PAYLOAD[:1]), pause(0.5), send(PAYLOAD[1:]), finish,
                                      "226 sent"]}, done())
 fetch("all-but-one-byte", {"RETR": ["150 coming", connect, send(PAYLOAD[:-1]), pause(0.5), send(PAYLOAD[-1:]), finish,
@@ -1050,6 +1063,9 @@ fetch("again-rest-junk", cut_short(REST=["what?"]), fails("EPROTO", free=True), 
 fetch("again-from-0", lies(serve(begin=lambda offset: 0)), retried(), **again)
 fetch("again-a-byte-before", lies(serve(begin=lambda offset: max(offset - 1, 0))), retried(), **again)
 fetch("again-a-byte-after", lies(serve(begin=lambda offset: offset + bool(offset))), retried(), **again)
+# What comes after the failure is taken in for the next attempt, but not for ever.
+fetch("again-after-a-flood", {**RESUMABLE, "SIZE": ["502 what?"], "RETR": [first_time(
+    ["150 coming", connect, "426 broken", trickle(b"x" * 65536, 0)], RESUMABLE["RETR"])]}, retried(), **again)
 fetch("again-time-moves", cut_short(MDTM=[first_time(["213 20200101000000"], ["213 20200101000001"])]),
       retried(saw=[("< REST*", 0)], mtime=1577836801), **again)
 fetch("again-size-moves", cut_short(SIZE=[first_time([f"213 {len(MEDIUM) + 1}"], [f"213 {len(MEDIUM)}"])]),
@@ -1069,23 +1085,32 @@ fetch("again-not-after-530", {"PASS": ["530 no"]}, fails("EACCES", code=530, saw
       retry_delay_sec=0)
 
 
-def put_cut_short(**more):
+def put_cut_short(*later, **more):
     """The store keeps the first of it, the first time."""
     early = ["150 go on", connect, take(CUT), "426 broken", break_data]
     early_append = ["150 go on", connect, take(CUT, append=True), "426 broken", break_data]
-    return {**STORING, "STOR": [first_time(early, STORING["STOR"])],
+    return {**STORING, "STOR": [first_time(early, later or STORING["STOR"])],
             "APPE": [first_time(early_append, STORING["APPE"])], **more}
 
 
 large = {"file": "large", "retries": 1, "retry_delay_sec": 0}
 whole = done(free=True, most=30000, state={"attempts": "2"})
+whole_and = functools.partial(dataclasses.replace, whole)
 store("again-store", put_cut_short(), whole, **large)
 store("again-store-without-rest", put_cut_short(REST=["502 what?"]), whole, **large)
+# It takes files and does not give them: nothing can be compared, and nothing is gone on with.
+case("again-store-unreadable", put_cut_short(RETR=["550 not yours"]), put=whole_and(saw=[("< REST 0", 1)]), **large)
+# What was compared before went over another data connection.
+case("again-store-watched", put_cut_short(connect, watch_data(1), "150 go on", take(), finish, "226 got it"),
+     put=whole_and(saw=[("watched * still open", 1)]), **large)
 case("again-store-without-size", put_cut_short(SIZE=["502 what?"]), put=whole,
      append=fails("EAGAIN", free=True, state={"attempts": "1"}), **large)
 case("again-store-size-lies", put_cut_short(SIZE=["213 9223372036854775807"]), put=fails("EIO", free=True), **large)
 case("again-append-shrunk", put_cut_short(SIZE=[first_time(["213 100"], ["213 4"])]),
      append=fails("EIO", free=True, content=None), **large)
+# Somebody else has added to it meanwhile.
+case("again-append-grown", put_cut_short(SIZE=[first_time(["213 4"], ["213 99999999"])]),
+     append=fails("EIO", free=True, saw=[("< APPE *", 1)]), **large)
 
 # A put that may be gone on with looks at what the server has, before it sends anything
 
