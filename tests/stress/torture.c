@@ -50,6 +50,7 @@ struct kind {
 	const char *points;	/* fault_kind, if they are the module's */
 	const char *debug;	/* where they are, if they are the kernel's */
 	int error;		/* what comes of it */
+	int raises;		/* what fails, if that is something else */
 	unsigned long count;	/* failslab's, as far as it is known */
 };
 
@@ -59,6 +60,9 @@ static struct kind kinds[] = {
 	{ .name = "file", .error = EUCLEAN, .points = "file" },
 	/* says nothing against what is there already */
 	{ .name = "room", .error = ENOSPC, .points = "file" },
+	/* errnos that mean something else to who asked the network or the disk */
+	{ .name = "busy", .raises = EAGAIN, .error = EIO, .points = "file" },
+	{ .name = "unable", .raises = EINVAL, .error = EINVAL, .points = "file" },
 	{ .name = "alloc", .error = ENOMEM, .points = "alloc" },
 	{ .name = "host", .error = EBADRQC, .points = "host" },
 	{ .name = "slab", .error = ENOMEM, .debug = DEBUG "failslab/" },
@@ -127,7 +131,7 @@ static void fault_arm(const struct kind *kind, unsigned int nth)
 		return;
 	}
 	must_write(PARAMETERS "fault_kind", kind->points);
-	snprintf(text, sizeof(text), "%d", kind->error);
+	snprintf(text, sizeof(text), "%d", kind->raises ?: kind->error);
 	must_write(PARAMETERS "fault_errno", text);
 	snprintf(text, sizeof(text), "%u", nth);
 	must_write(PARAMETERS "fault_nth", text);
@@ -185,6 +189,10 @@ static const struct {
 	{ .hit = "kftp_direct_open:real_kzalloc" },
 	{ .hit = "buffer_alloc:real_kcalloc" },
 	{ .hit = "buffer_alloc:real_alloc_pages" },
+	{ .hit = "direct_submit:kftp_iocb_write", .only = EINVAL },
+	{ .hit = "direct_complete:ki_complete", .only = EINVAL },
+	/* the first attempt's, of bytes that came before the server gave up */
+	{ .hit = "sink_write:kftp_iter_write", .error = EAGAIN },
 	/* less will do */
 	{ .hit = "direct_allocate:vfs_fallocate", .only = ENOSPC },
 	/* what cannot be compared is sent anew */
@@ -228,6 +236,7 @@ struct flow {
 	bool cancel;			/* once bytes have come */
 	bool host;			/* in the host's network namespace */
 	bool tardy;			/* ends by its time limit */
+	const char *kind;		/* the only one that it is for */
 	const char *io;			/* how the bytes go, if it matters */
 	const struct server_verb *verbs;	/* where it is unusual */
 };
@@ -272,6 +281,17 @@ static const struct flow flows[] = {
 	  .attrs = ATTRS(GET, "retries", "1", "retry_delay_sec", "0"),
 	  .size = 20 * KIB, .old = 5000,
 	  .verbs = VERBS(ONCE("TYPE", SAY("421 not now"))) },
+	{ .name = "get-cut-again", .kind = "file",
+	  .attrs = ATTRS(GET, "retries", "1", "retry_delay_sec", "0"),
+	  .size = 100 * KIB, .old = 5000,
+	  .verbs = VERBS(ONCE("RETR", CONNECT, SAY("150 here it comes"),
+			      SEND(50 * KIB), SAY("426 no more"), EOD)) },
+	{ .name = "get-unsized", .kind = "busy",
+	  .attrs = ATTRS(GET, "mtime", "0"), .size = 100 * KIB, .old = 5000,
+	  .verbs = VERBS(ON("SIZE", SAY("502 not here"))) },
+	{ .name = "get-incapable", .place = DISK, .kind = "unable",
+	  .attrs = ATTRS(GET, "cache", "bypass"),
+	  .size = 1800 * KIB + 77, .old = 5000, .io = "direct" },
 	{ .name = "put", .attrs = ATTRS(PUT, "sha256", "compute"),
 	  .size = 100 * KIB, .old = 5000 },
 	{ .name = "put-resumed", .attrs = ATTRS(PUT, "resume", "1"),
@@ -527,7 +547,9 @@ static bool check(const struct flow *flow, const struct kind *kind,
 		  unsigned int *receives)
 {
 	bool usual = outcome->error == flow->error;
-	bool injected = kind && outcome->error == kind->error;
+	bool injected = kind && (outcome->error == kind->error ||
+				 (outcome->error == kind->raises &&
+				  kind->raises));
 	bool fine = kind ? injected : usual;
 	/* what start has not come to is another's */
 	bool leaves = flow->there && !strcmp(outcome->where, "start");
@@ -783,6 +805,11 @@ static int make_and_store(struct kind *kind, unsigned int nth)
 		if (strcmp(after, err ? before : texts[i][1]))
 			err = 1;
 	}
+	/* what is refused is not kept, either */
+	if (!err) {
+		err = job_store("made", "sha256", "of what?");
+		err = err == -EINVAL ? 0 : err ?: 1;
+	}
 	if (job_remove("made") ||
 	    !comes_back("what the module holds", count_held, held))
 		err = 1;
@@ -878,6 +905,12 @@ static bool affordable(const struct flow *flow, const char *only)
 	return only || slow == 1 || (!flow->error && flow->size < 2048 * KIB);
 }
 
+/* Most kinds are for most flows */
+static bool suits(const struct flow *flow, const struct kind *kind)
+{
+	return flow->kind ? !strcmp(flow->kind, kind->name) : !kind->raises;
+}
+
 static bool wanted(const char *name, const char *only)
 {
 	return !only || !strcmp(name, only);
@@ -930,11 +963,12 @@ int main(int argc, char **argv)
 			debug_setup(&kinds[k]);
 		for (f = 0; f < ARRAY_SIZE(flows); f++)
 			if (wanted(flows[f].name, only_flow) &&
+			    suits(&flows[f], &kinds[k]) &&
 			    affordable(&flows[f], only_flow))
 				torture(&flows[f], &kinds[k], nth);
-		if (wanted("make", only_flow))
+		if (wanted("make", only_flow) && !kinds[k].raises)
 			sweep("make", &kinds[k], make_and_store);
-		if (wanted("load", only_flow))
+		if (wanted("load", only_flow) && !kinds[k].raises)
 			sweep("load", &kinds[k], load);
 	}
 	verdict(any, "there is something that can be made to fail");
