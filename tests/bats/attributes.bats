@@ -356,6 +356,29 @@ repeat() { # text times
 	assert_state b status running
 }
 
+@test "a value that is read while others are written is one of them, whole" {
+	python3 - "$CONFIG/a/src" <<-'END'
+		import os, signal, sys, time
+		values = [letter * 4000 + "\n" for letter in "ab"]
+		def store(value):
+		    with open(sys.argv[1], "w") as file:
+		        file.write(value)
+		store(values[0])
+		child = os.fork()
+		while not child:
+		    for value in values:
+		        store(value)
+		until = time.monotonic() + 3
+		text = values[0]
+		while text in values and time.monotonic() < until:
+		    with open(sys.argv[1]) as file:
+		        text = file.read()
+		os.kill(child, signal.SIGKILL)
+		os.waitpid(child, 0)
+		sys.exit(None if text in values else f"{len(text)} bytes: {text[:20]}...{text[-20:]}")
+	END
+}
+
 @test "a job's name has letters, digits, dots, underscores and hyphens, up to 64 of them" {
 	local name
 	repeat n 64

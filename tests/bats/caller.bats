@@ -178,6 +178,8 @@ teardown() {
 	release a
 	expect_failed a EACCES
 	[[ ! -e $OPEN/his/a ]]
+	# Not even to clean up after him.
+	[[ -e $OPEN/his/.a.kftp-part ]]
 }
 
 @test "a job goes on when the process that started it is gone" {
@@ -210,6 +212,12 @@ teardown() {
 	expect_done a
 	cmp "$FTP_ROOT/pub/small" "$DIR/root/sub/x"
 	[[ ! -e /sub ]]
+	set_attr a dst /x
+	ask chroot "$DIR/root" "$CONFIG/a/start" 310a
+	assert_equal "$REPLY" 0
+	expect_done a
+	cmp "$FTP_ROOT/pub/small" "$DIR/root/x"
+	[[ ! -e /x ]]
 }
 
 @test "no number of dots leads out of the caller's root" {

@@ -17,6 +17,8 @@ teardown() {
 	ulimit -S -f unlimited
 	clean_up
 	unmount_all
+	swapoff "$SPACE/swap" 2>/dev/null || :
+	chattr -R -f -a "$SPACE" || :
 	rm -rf "$SPACE"
 }
 
@@ -260,6 +262,9 @@ mount_small() { # KiB
 	ulimit -S -f unlimited
 	expect_failed a EFBIG
 	expect_failed b EFBIG
+	# Nothing is fetched of what the server says is too large.
+	assert_state a bytes 0
+	assert_state b bytes 0
 	assert_content "$DIR/x" $'old\n'
 	assert_no_part "$DIR/x"
 	[[ ! -e $SPACE/x ]]
@@ -350,6 +355,41 @@ mount_small() { # KiB
 	start a
 	expect_done a
 	assert_mode "$DIR/x" 644
+}
+
+@test "start refuses what nothing can be renamed over: a mount point, a swap file, what is only appended to" {
+	job a
+	mkdir "$SPACE/directory"
+	printf 'old\n' >"$SPACE/file"
+	chattr +a "$SPACE/directory" "$SPACE/file"
+	refuse_dst EPERM "$SPACE/directory/x"
+	refuse_dst EPERM "$SPACE/file"
+	dd if=/dev/zero "of=$SPACE/swap" bs=64K count=4 status=none
+	chmod 600 "$SPACE/swap"
+	mkswap "$SPACE/swap" >&2
+	swapon "$SPACE/swap"
+	refuse_dst EPERM "$SPACE/swap"
+	rmdir "$DIR/mount"
+	: >"$DIR/mount"
+	mount --bind "$SPACE/file" "$DIR/mount"
+	refuse_dst EBUSY "$DIR/mount"
+}
+
+@test "two jobs do not share a temporary file where case does not matter" {
+	truncate -s 16M "$SPACE/image"
+	mkfs.ext4 -q -O casefold "$SPACE/image"
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	mkdir "$DIR/mount/any"
+	chattr +F "$DIR/mount/any"
+	play gated a "dst=$DIR/mount/any/x"
+	start a
+	wait_state a phase transfer
+	job b "dst=$DIR/mount/any/X"
+	refuse_start EBUSY b
+	release a
+	expect_done a
+	assert_content "$DIR/mount/any/x" "$PAYLOAD"
+	umount "$DIR/mount"
 }
 
 @test "a second live job with the same destination is EBUSY, however it is written" {

@@ -145,6 +145,33 @@ put() { # name attribute=value...
 	[[ ! -e $KFTP_DIR/script/store/c ]]
 }
 
+@test "a src that has become shorter before its digest was computed is EIO" {
+	printf '1\n' >"$MAX_ACTIVE"
+	cp "$BODY/medium" "$DIR/medium"
+	play hold-accept first
+	put a "src=$DIR/medium" sha256=compute
+	start first a
+	truncate -s 1000 "$DIR/medium"
+	cancel first
+	expect_failed a EIO
+	assert_state a sha256 ''
+}
+
+@test "the digest of a large file is no stall, and can be cancelled" {
+	local before
+	truncate -s 64G "$DIR/large"
+	put a "src=$DIR/large" sha256=compute timeout_sec=1
+	start a
+	nap 2
+	assert_state a status running
+	now
+	before=$REPLY
+	cancel a
+	expect_cancelled a
+	now
+	((REPLY - before < 1000)) || fail "cancelled after $((REPLY - before)) ms"
+}
+
 # time
 
 @test "the server's time is kept, to the fraction, in UTC" {

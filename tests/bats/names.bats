@@ -71,6 +71,24 @@ fetch_from() { # host
 	[[ $REPLY == "$SERVER4":* ]] || fail "peer is $REPLY"
 }
 
+@test "each address has its share of the time, and a server that is there has all of it again" {
+	# Frames to it go out, and nobody answers.
+	ip neigh replace "$UNUSED4" lladdr 02:00:00:00:00:99 dev "$CLIENT_IF" nud permanent
+	play late-greeting a host=multi.kftp.test timeout_sec=4
+	start a
+	wait_end a
+	ip neigh del "$UNUSED4" dev "$CLIENT_IF"
+	expect_done a
+	assert_took a 5000 9000
+}
+
+@test "a name with more addresses than are tried is EHOSTUNREACH when nobody is at any of them" {
+	job a host=many.kftp.test
+	start a
+	expect_failed a EHOSTUNREACH
+	assert_state a phase connect
+}
+
 @test "a name that nobody knows is EHOSTUNREACH, and so it is again" {
 	job a host=nosuch.kftp.test
 	start a

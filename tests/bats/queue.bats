@@ -250,6 +250,37 @@ occupy() { # name
 	expect_done a
 }
 
+@test "cancel of a queued job returns when that has ended, though it is started again at once" {
+	local others
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	job a
+	taskset -c 1 bash -c "while :; do echo 1; done >'$CONFIG/a/start' 2>/dev/null" 3>&- &
+	others=$!
+	# Who cancels is slow to see the end.
+	taskset -c 0 bash -c "while :; do :; done" 3>&- &
+	others+=" $!"
+	run -0 timeout -s KILL 30 nice -n 19 taskset -c 0 bash -c "for i in {1..50}; do echo 1 >'$CONFIG/a/cancel'; done"
+	# shellcheck disable=SC2086
+	kill $others
+}
+
+@test "what is cancelled the moment it is started is queued no more" {
+	job a
+	python3 - "$CONFIG/a" "$STATE/a/status" <<-'END'
+		import os, sys
+		start, cancel = (os.open(f"{sys.argv[1]}/{name}", os.O_WRONLY) for name in ("start", "cancel"))
+		status = os.open(sys.argv[2], os.O_RDONLY)
+		for run in range(300):
+		    os.pwrite(start, b"1\n", 0)
+		    os.pwrite(cancel, b"1\n", 0)
+		    if os.pread(status, 16, 0) == b"queued\n":
+		        sys.exit(f"run {run} is queued yet")
+		    while os.pread(status, 16, 0) in (b"queued\n", b"running\n"):
+		        pass
+	END
+}
+
 @test "a run is not cancelled by what was said before it" {
 	play plain a
 	for _ in 1 2 3; do

@@ -206,6 +206,7 @@ teardown() {
 	expect_failed a ENOENT
 	assert_state a run 3
 	assert_state a bytes 0
+	assert_state a io none
 	assert_state a size -1
 	assert_state a peer ''
 	# And nothing of the failure is left when the next has only begun.
@@ -241,6 +242,21 @@ teardown() {
 	done
 	ask poll 0.2
 	assert_equal "$REPLY" "quiet done"
+	ask drop
+}
+
+@test "poll wakes when a queued job's turn comes" {
+	printf '1\n' >"$MAX_ACTIVE"
+	play hold-accept first
+	play hold-transfer a
+	start first a
+	ask arm "$STATE/a/status"
+	assert_equal "$REPLY" queued
+	request poll 10
+	nap 0.3
+	cancel first
+	answer
+	assert_equal "$REPLY" "woken running"
 	ask drop
 }
 
@@ -343,6 +359,17 @@ teardown() {
 	rmdir "$CONFIG/a"
 	ask heard 5 a 2
 	[[ $REPLY == *"; remove "* ]] || fail "$REPLY"
+	ask deaf
+}
+
+@test "no uevent follows a job's removal, though its run ends after that" {
+	play hold-accept a
+	start a
+	wait_state a phase accept
+	ask listen
+	rmdir "$CONFIG/a"
+	ask heard 1 a 9
+	[[ $REPLY == "remove "* && $REPLY != *";"* ]] || fail "$REPLY"
 	ask deaf
 }
 

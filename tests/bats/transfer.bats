@@ -277,12 +277,31 @@ end: hung up
 	assert_log '< PASS?( )' 2
 }
 
+@test "the control connection is kept alive while data flow" {
+	play hold-transfer a
+	start a
+	wait_state a phase transfer
+	port_of hold-transfer
+	run -0 ss -tnoH state established dst "$SERVER4" dport = ":$REPLY"
+	[[ $output == *"timer:(keepalive,"* ]] || fail "$output"
+}
+
 @test "the listening port is of the range, when there is one" {
 	play plain a port_min=40000 port_max=40003
 	start a
 	expect_done a
 	server_log plain
 	assert_log "< PORT ${CLIENT4//./,},156,6[4-7]"
+}
+
+@test "a range from 0 on begins with port 1" {
+	play plain a port_min=0 port_max=1
+	for _ in 1 2 3 4 5; do
+		start a
+		expect_done a
+	done
+	server_log plain
+	assert_log "< PORT ${CLIENT4//./,},0,1" 5
 }
 
 @test "a range of one port serves one run after another" {
@@ -401,6 +420,15 @@ end: hung up
 	expect_cancelled b
 	logged 1
 	[[ ${LOGGED[0]} == "kftp: b: "*cancelled* ]] || fail "${LOGGED[0]}"
+}
+
+@test "the log tells of connections from elsewhere" {
+	play third a
+	mark_log
+	start a
+	expect_done a
+	logged 1
+	[[ ${LOGGED[0]} == *", 1 connections from elsewhere refused" ]] || fail "${LOGGED[0]}"
 }
 
 @test "a start that is refused logs nothing" {
