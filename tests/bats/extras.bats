@@ -283,6 +283,7 @@ assert_pace() { # rate
 	done
 }
 
+# bats test_tags=long
 @test "a get keeps its pace within 5 % over 10 s, smoothly, and hardly costs anything" {
 	local before
 	job a src=pub/big "dst=$SPACE/a" rate_limit=1000000
@@ -299,6 +300,7 @@ assert_pace() { # rate
 	assert_pace 1000000
 }
 
+# bats test_tags=long
 @test "a put keeps its pace within 5 % over 10 s, smoothly, and hardly costs anything" {
 	local before
 	put a "src=$FTP_ROOT/pub/big" rate_limit=300000
@@ -335,6 +337,7 @@ assert_pace() { # rate
 	assert_content "$DIR/c" "$PAYLOAD"
 }
 
+# bats test_tags=long
 @test "a paced job is no stalled one: timeout_sec does not end it" {
 	play plain a rate_limit=800 timeout_sec=1
 	put b rate_limit=400000 timeout_sec=1

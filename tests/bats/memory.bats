@@ -44,6 +44,7 @@ make_queued() { # name...
 	done
 }
 
+# bats test_tags=long
 @test "1000 queued jobs take at most 24 KiB of slab each, and give it back" {
 	set +T
 	local before with

@@ -96,6 +96,7 @@ end_all() { # copy job...
 	rm "$SPACE/copies/ext4-0"
 }
 
+# bats test_tags=long
 @test "whenever the power goes, a get ends right, and most need not begin again" {
 	set +T
 	local job number

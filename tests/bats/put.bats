@@ -91,6 +91,7 @@ put_all() { # attribute=value...
 	put_all "port=$PYFTP_PORT" "host=$SERVER6"
 }
 
+# bats test_tags=long
 @test "a file of 100 MiB comes whole to vsftpd over IPv4, and to pyftpdlib over IPv6" {
 	put a "src=$FTP_ROOT/pub/big"
 	put b "src=$FTP_ROOT/pub/big" "port=$PYFTP_PORT" "host=$SERVER6"

@@ -144,6 +144,7 @@ occupy() { # name
 	done
 }
 
+# bats test_tags=long
 @test "600 jobs run at once, when so many may" {
 	set +T
 	local number running=0 jobs=("$CONFIG"/n{1..600})

@@ -128,6 +128,7 @@ wait_long() { # name attribute=value...
 	umount "$DIR/mount"
 }
 
+# bats test_tags=long
 @test "the delay is doubled each time, and has at most a quarter more" {
 	play spoilt-greeting a retries=3 retry_delay_sec=1
 	start a

@@ -75,6 +75,7 @@ traced() {
 	done
 }
 
+# bats test_tags=long
 @test "no secret is in a trace, whatever events are enabled" {
 	local stats canary=ca-na-ry-$RANDOM
 	TRACE=/sys/kernel/tracing

@@ -68,6 +68,7 @@ fetch() { # name attribute=value...
 	fetch small "port=$PYFTP_PORT"
 }
 
+# bats test_tags=long
 @test "a file of 100 MiB arrives from pyftpdlib over IPv6" {
 	fetch big "port=$PYFTP_PORT" "host=$SERVER6"
 }
