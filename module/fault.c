@@ -26,6 +26,7 @@ static int fault_kind;
 static int fault_errno = EIO;
 static unsigned int fault_nth;
 static char fault_hit[80];
+static unsigned int fault_since;
 static atomic_t fault_held = ATOMIC_INIT(0);
 
 static int fault_kind_set(const char *val, const struct kernel_param *kp)
@@ -74,6 +75,8 @@ module_param(fault_nth, uint, 0644);
 MODULE_PARM_DESC(fault_nth, "At how many points from now on, 0 once it has");
 module_param_string(fault_hit, fault_hit, sizeof(fault_hit), 0444);
 MODULE_PARM_DESC(fault_hit, "Where it did: the caller, a colon and the call");
+module_param(fault_since, uint, 0444);
+MODULE_PARM_DESC(fault_since, "How many points of its kind came after it");
 module_param_cb(fault_held, &fault_held_ops, NULL, 0444);
 MODULE_PARM_DESC(fault_held, "Memory and references taken and not given back");
 
@@ -93,7 +96,9 @@ int kftp_fault(enum kftp_fault_kind kind, const char *caller, const char *call)
 	int err = 0;
 
 	spin_lock_irqsave(&fault_lock, flags);
+	fault_since += kind == fault_kind && !fault_nth;
 	if (kind == fault_kind && fault_nth && !--fault_nth) {
+		fault_since = 0;
 		scnprintf(fault_hit, sizeof(fault_hit), "%s:%s", caller, call);
 		err = kind == KFTP_FAULT_ALLOC ? -ENOMEM : -fault_errno;
 	}
