@@ -169,6 +169,7 @@ static const struct {
 	int error;		/* the run's, then; 0: as if nothing had */
 	int only;		/* if it fails with that */
 	bool leaves;		/* a temporary file that nobody asked for */
+	bool must;		/* be as if nothing had failed */
 } excused[] = {
 	/* only how fast and how long a connection works */
 	{ .hit = "kftp_sock_connect:tcp_sock_set_nodelay" },
@@ -189,8 +190,10 @@ static const struct {
 	{ .hit = "kftp_direct_open:real_kzalloc" },
 	{ .hit = "buffer_alloc:real_kcalloc" },
 	{ .hit = "buffer_alloc:real_alloc_pages" },
-	{ .hit = "direct_submit:kftp_iocb_write", .only = EINVAL },
-	{ .hit = "direct_complete:ki_complete", .only = EINVAL },
+	{ .hit = "direct_submit:kftp_iocb_write", .only = EINVAL,
+	  .must = true },
+	{ .hit = "direct_complete:ki_complete", .only = EINVAL,
+	  .must = true },
 	/* the first attempt's, of bytes that came before the server gave up */
 	{ .hit = "sink_write:kftp_iter_write", .error = EAGAIN },
 	/* less will do */
@@ -468,7 +471,7 @@ static void prepare(const struct flow *flow)
 }
 
 static bool check_get(const struct flow *flow, const struct outcome *outcome,
-		      bool leaves, bool loses)
+		      bool leaves, bool loses, bool spoils)
 {
 	bool there = !access(job.part, F_OK);
 	struct stat st;
@@ -479,6 +482,8 @@ static bool check_get(const struct flow *flow, const struct outcome *outcome,
 			return because("the old file is not what it was");
 		if (there && !job.keeps && !leaves)
 			return because("a temporary file is left");
+		if (there && spoils)
+			return because("what was not synced is kept");
 		if (!there && job.keeps && !loses)
 			return because("what could be resumed is gone");
 		return true;
@@ -559,6 +564,8 @@ static bool check(const struct flow *flow, const struct kind *kind,
 	bool loses = kind && !strcmp(outcome->where, "commit") &&
 		     (kind->error != ENOSPC ||
 		      !strcmp(hit, "sink_sync:vfs_fsync"));
+	/* who says that all is well after that may not know what was lost */
+	bool spoils = loses && !strcmp(hit, "sink_sync:vfs_fsync");
 	size_t i, len;
 
 	for (i = 0; kind && i < ARRAY_SIZE(excused); i++) {
@@ -569,6 +576,8 @@ static bool check(const struct flow *flow, const struct kind *kind,
 			continue;
 		if (excused[i].leaves)
 			leaves = true;
+		else if (excused[i].must)
+			fine = usual;
 		else if (excused[i].error)
 			fine |= outcome->error == excused[i].error;
 		else
@@ -598,7 +607,8 @@ static bool check(const struct flow *flow, const struct kind *kind,
 	if (!fine)
 		return because("it ended in %s, with %s", outcome->where,
 			       strerrorname_np(outcome->error) ?: "success");
-	return (job.get ? check_get(flow, outcome, leaves, loses) :
+	return (job.get ? check_get(flow, outcome, leaves, loses,
+				    spoils) :
 			  check_put(flow, outcome->done)) && check_leaks();
 }
 
