@@ -208,22 +208,6 @@ static const struct {
 	{ .hit = "kftp_sysfs_add:sysfs_get_dirent", .error = ENOENT },
 };
 
-/*
- * The control connection's errors do not matter once the file is in its place:
- * when the server is told farewell, which it is not then, and when its answer
- * and the end of the connection are received. What is left to do is to shut the
- * connection down, unless another session follows: then it can only be counted.
- */
-static bool was_farewell(const char *hit, unsigned int *receives)
-{
-	if (!strcmp(hit, "kftp_sock_send:kernel_sendmsg"))
-		return server.farewells < server.sessions;
-	if (!strcmp(hit, "kftp_sock_recv:kernel_recvmsg"))
-		return file_number(PARAMETERS "fault_since") <= 1 ||
-		       ++*receives <= 3 * (server.sessions - 1);
-	return false;
-}
-
 /* Flows */
 
 enum place { MEMORY, SMALL, DISK, PLACES };
@@ -543,6 +527,25 @@ static bool is_want_of_memory(int error)
 {
 	return error == ENOBUFS || error == ENFILE || error == EADDRINUSE ||
 	       error == ENOSPC;
+}
+
+/*
+ * The control connection's errors do not matter once the file is in its place:
+ * when the server is told farewell, which it is not then, and when its answer
+ * and the end of the connection are received. What is left to do is to shut the
+ * connection down, unless another session follows: then it can only be counted.
+ * So it is with what a put receives to compare: what cannot be is sent anew.
+ */
+static bool was_farewell(const char *hit, unsigned int *receives)
+{
+	bool compares = !job.get && attr_of(job.flow, "resume");
+
+	if (!strcmp(hit, "kftp_sock_send:kernel_sendmsg"))
+		return server.farewells < server.sessions;
+	if (!strcmp(hit, "kftp_sock_recv:kernel_recvmsg"))
+		return file_number(PARAMETERS "fault_since") <= 1 ||
+		       ++*receives <= 3 * (server.sessions - !compares);
+	return false;
 }
 
 /*
