@@ -270,6 +270,17 @@ expect_cancelled() { # job [seconds]
 	assert_state "$1" error ECANCELED
 }
 
+# Cancels a job, which is over within a second.
+cancel_at_once() { # job
+	local before
+	now
+	before=$REPLY
+	cancel "$1"
+	expect_cancelled "$1"
+	now
+	((REPLY - before < 1000)) || fail "$1 was cancelled after $((REPLY - before)) ms"
+}
+
 # How long the run took, in milliseconds: at least, give or take what the kernel's clock ticks are, and less than.
 assert_took() { # job least most
 	state "$1" elapsed_ms

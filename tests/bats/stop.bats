@@ -68,12 +68,7 @@ stop_in() { # phase case attribute=value...
 	nap 0.2
 	assert_state a phase "$phase"
 
-	now
-	before=$REPLY
-	cancel a
-	expect_cancelled a
-	now
-	((REPLY - before < 1000)) || fail "cancelled after $((REPLY - before)) ms"
+	cancel_at_once a
 	assert_state a phase "$phase"
 	assert_content "$DIR/a" $'old\n'
 	assert_no_part "$DIR/a"
@@ -110,15 +105,9 @@ both_gone() { # case
 
 @test "cancel and rmdir act while the greeting is waited for" {
 	play stall-greeting c
-	local before
 	start c
 	wait_log stall-greeting 'from *'
-	now
-	before=$REPLY
-	cancel c
-	expect_cancelled c
-	now
-	((REPLY - before < 1000)) || fail "cancelled after $((REPLY - before)) ms"
+	cancel_at_once c
 	start c
 	assert_state c run 2
 	rmdir "$CONFIG/c"

@@ -658,7 +658,6 @@ for code in (501, 502, 504, 550, 554):
 for code in (450, 501, 550, 551, 554):
     CASES[f"rest-then-{code}"] = {**RESUMABLE, "RETR": [when_offset([f"{code} cannot begin there"], SERVED)]}
 
-
 CASES["gated-large"] = {**RESUMABLE, "RETR": ["150 coming", connect, serve(1 << 20), gate,
                                               serve(begin=lambda offset: offset + (1 << 20)), finish, "226 all sent"]}
 CASES["gated-226-large"] = {**RESUMABLE, "RETR": [*SERVED[:-1], gate, "226 all sent"]}
