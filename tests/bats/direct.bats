@@ -245,6 +245,7 @@ right() { # file fs
 	assert_state second io direct
 }
 
+# bats test_tags=long
 @test "a job whose disk stands still keeps its buffers and what is in the socket: at most 4 MiB" {
 	local kept rest
 	# What is received at once is counted when there is a buffer for more: up to one more than is counted here.

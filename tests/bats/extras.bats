@@ -311,6 +311,7 @@ assert_pace() { # rate
 	assert_pace 300000
 }
 
+# bats test_tags=long
 @test "a whole transfer takes as long as its pace says, for rates large and small" {
 	get a rate_limit=500000
 	put b rate_limit=500000

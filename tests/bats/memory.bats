@@ -72,6 +72,7 @@ make_queued() { # name...
 }
 
 # What a run has at most besides: 16 pages of its own, 512 KiB by reference, and 16 KiB of its own structures.
+# bats test_tags=long
 @test "a job whose disk stands still keeps at most 1.5 MiB" {
 	local before rest
 	truncate -s 256M "$SPACE/image"

@@ -71,6 +71,7 @@ fetch_from() { # host
 	[[ $REPLY == "$SERVER4":* ]] || fail "peer is $REPLY"
 }
 
+# bats test_tags=long
 @test "each address has its share of the time, and a server that is there has all of it again" {
 	# Frames to it go out, and nobody answers.
 	ip neigh replace "$UNUSED4" lladdr 02:00:00:00:00:99 dev "$CLIENT_IF" nud permanent
@@ -157,6 +158,7 @@ fetch_from() { # host
 	expect_done a
 }
 
+# bats test_tags=long
 @test "many jobs left behind by a resolver that does not answer do no harm" {
 	local number jobs=()
 	for number in {1..24}; do

@@ -251,6 +251,7 @@ occupy() { # name
 	expect_done a
 }
 
+# bats test_tags=long
 @test "cancel of a queued job returns when that has ended, though it is started again at once" {
 	local others
 	printf '1\n' >"$MAX_ACTIVE"
@@ -266,6 +267,7 @@ occupy() { # name
 	kill $others
 }
 
+# bats test_tags=long
 @test "what is cancelled the moment it is started is queued no more" {
 	job a
 	python3 - "$CONFIG/a" "$STATE/a/status" <<-'END'
@@ -291,6 +293,7 @@ occupy() { # name
 	done
 }
 
+# bats test_tags=long
 @test "100 jobs at once bring 100 files, each one whole" {
 	local number names=()
 	for number in {1..100}; do

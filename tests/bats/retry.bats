@@ -48,6 +48,7 @@ wait_long() { # name attribute=value...
 	assert_state a attempts 1
 }
 
+# bats test_tags=long
 @test "what is transient is tried again, and attempts are counted" {
 	local case
 	get spoilt-login spoilt-login src=x
@@ -140,6 +141,7 @@ wait_long() { # name attribute=value...
 	assert_took a 7000 11500
 }
 
+# bats test_tags=long
 @test "the delay of different jobs is different" {
 	local times=() number
 	printf '20\n' >"$MAX_ACTIVE"

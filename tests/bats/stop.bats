@@ -327,6 +327,7 @@ both_gone() { # case
 	((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
 }
 
+# bats test_tags=long
 @test "jobs cancelled after random delays are done whole or leave nothing" {
 	local number round
 	for number in {1..12}; do
@@ -357,6 +358,7 @@ both_gone() { # case
 	done
 }
 
+# bats test_tags=long
 @test "jobs removed after random delays leave nothing" {
 	local number round
 	for round in 1 2 3; do

@@ -47,6 +47,7 @@ fetch() { # name attribute=value...
 	assert_state a bytes 4096
 }
 
+# bats test_tags=long
 @test "a file of 100 MiB arrives from vsftpd" {
 	fetch big
 	assert_state a bytes 104857600
