@@ -527,6 +527,7 @@ void kftp_sock_shutdown(struct kftp_sock *ks)
  *
  * Nothing stays behind in the kernel that would hold the network namespace: a
  * connection that both ends have shut down ends in peace, any other is reset.
+ * Only the reset itself does, for as long as it waits for a neighbour's address.
  */
 void kftp_sock_close(struct kftp_sock *ks)
 {

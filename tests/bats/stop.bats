@@ -468,6 +468,30 @@ both_gone() { # case
 	done
 }
 
+@test "of a network namespace with a peer that has fallen silent nothing is left once that is known" {
+	local until
+	ip netns add kftp-lone
+	ip link add kftp-lone0 netns kftp-lone type veth peer name kftp-lone1 netns "$SERVER_NS"
+	ip link add kftp-lone2 netns kftp-lone type veth peer name kftp-canary
+	ip -n kftp-lone address add 198.51.100.2/24 dev kftp-lone0
+	ip -n kftp-lone link set kftp-lone0 up
+	ip -n "$SERVER_NS" address add 198.51.100.1/24 dev kftp-lone1
+	ip -n "$SERVER_NS" link set kftp-lone1 up
+	# The resets are packets of the namespace, and wait for its neighbour as long as any: for three times this.
+	ip netns exec kftp-lone sysctl -qw net.ipv4.neigh.kftp-lone0.retrans_time_ms=100
+	play hold-transfer a host=198.51.100.1
+	nsenter --net=/run/netns/kftp-lone bash -c "echo 1 >$CONFIG/a/start"
+	wait_state a phase transfer
+	ip -n "$SERVER_NS" link set kftp-lone1 down
+	ip netns del kftp-lone
+	cancel_at_once a
+	until=$((SECONDS + 2))
+	while [[ -e /sys/class/net/kftp-canary ]]; do
+		((SECONDS <= until)) || fail "the namespace is still there"
+		nap 0.05
+	done
+}
+
 @test "a network namespace that is removed lets a transfer in it come to its end" {
 	ip netns add kftp-lone
 	ip link add kftp-lone0 netns kftp-lone type veth peer name kftp-lone1 netns "$SERVER_NS"
