@@ -58,6 +58,7 @@ password_file() { # mode
 	cmp "$FTP_ROOT/pub/small" "$DIR/a directory/other"
 }
 
+# bats test_tags=long
 @test "a URL is decoded: blanks, an absolute path, its type, IPv6, a name, a user" {
 	local url
 	password_file 600
@@ -77,6 +78,7 @@ password_file() { # mode
 	assert_log $'< RETR \\\\a\t\xe4%\'$(x);type=i'
 }
 
+# bats test_tags=long
 @test "put sends a file, and a path that ends in a slash takes its name" {
 	password_file 600
 	cp "$FTP_ROOT/pub/small" "$DIR/sent"
@@ -121,6 +123,7 @@ password_file() { # mode
 
 # Passwords
 
+# bats test_tags=long
 @test "the password is taken from a file, standard input, a netrc file and systemd's credentials" {
 	local way
 	password_file 600
@@ -146,6 +149,7 @@ password_file() { # mode
 	kftp_exits 67 get -q --netrc-file "$DIR/.netrc" "ftp://bob@$SERVER4/pub/small" "$DIR/other"
 }
 
+# bats test_tags=long
 @test "a netrc file is read as curl reads it" {
 	netrc() { # format argument...
 		# shellcheck disable=SC2059
@@ -235,6 +239,7 @@ password_file() { # mode
 
 # What is refused
 
+# bats test_tags=long
 @test "a URL that is none is refused in one line, before there is a job" {
 	local status_wanted url pattern
 	while IFS='|' read -r status_wanted url pattern; do
@@ -272,6 +277,7 @@ password_file() { # mode
 	[[ ! -e $DIR/got ]]
 }
 
+# bats test_tags=long
 @test "wrong usage is said in a line, with the right one" {
 	local arguments
 	for arguments in get put 'get ftp://h/x' 'get -z ftp://h/x y' 'get -p' 'get ftp://h/x y z' show 'show a b' start cancel \
@@ -295,6 +301,7 @@ password_file() { # mode
 	assert_no_jobs
 }
 
+# bats test_tags=long
 @test "a name that no job can have is refused, and one that no job has" {
 	local command name
 	for command in show start cancel rm status wait; do
@@ -328,6 +335,7 @@ fails() { # status pattern argument...
 	assert_no_jobs
 }
 
+# bats test_tags=long
 @test "each failure has its words, and the exit status that curl has for it" {
 	fails 6 'resolve: EHOSTUNREACH, the host is not known' ftp://nobody.kftp.test/x
 	fails 7 'connect: ECONNREFUSED, nobody listens at that port' "ftp://$SERVER4:9/x"
@@ -590,6 +598,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' kftp get -j "$signal" "$REPLY" "$DIR/$sign
 	insmod "$KFTP_MODULE"
 }
 
+# bats test_tags=long
 @test "help, version and each command's usage are there" {
 	local command commands
 	kftp_exits 0 help

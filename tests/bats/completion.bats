@@ -234,6 +234,7 @@ shown() { # line
 	done
 }
 
+# bats test_tags=long
 @test "a Tab does it in a terminal, without the package bash-completion" {
 	job mirror
 	: >"$DIR/a b"

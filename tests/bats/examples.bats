@@ -97,6 +97,7 @@ journal() { # unit pattern
 	assert_no_jobs
 }
 
+# bats test_tags=long
 @test "systemd: a job as a unit, whose password is a credential, in plain or encrypted" {
 	follow systemd 'ls *'
 	cmp "$FTP_ROOT/pub/small" /srv/small
@@ -107,6 +108,7 @@ journal() { # unit pattern
 	assert_state small run 2
 }
 
+# bats test_tags=long
 @test "plain-unit: a unit of nothing but mkdir, echo and cat" {
 	follow plain-unit
 	[[ $SAID == *status:done*error:0*bytes:4096*' /srv/by-hand'* ]] || fail "$SAID"
@@ -122,6 +124,7 @@ journal() { # unit pattern
 	assert_no_jobs
 }
 
+# bats test_tags=long
 @test "timer: a job at its time of the day" {
 	local next
 	follow timer
@@ -141,6 +144,7 @@ journal() { # unit pattern
 	systemctl disable --now kftp@nightly.timer
 }
 
+# bats test_tags=long
 @test "path: each file that appears is sent" {
 	follow path
 	vanishes /srv/outbox/hello
@@ -161,6 +165,7 @@ journal() { # unit pattern
 	assert_no_jobs
 }
 
+# bats test_tags=long
 @test "chain: a unit after the transfer, another one if it failed" {
 	local sum
 	follow chain 'systemctl start *'

@@ -127,6 +127,7 @@ wrong() { # pattern line...
 	assert_output 'a: unchanged'
 }
 
+# bats test_tags=long
 @test "what is wrong in a file is said with its line, all of it" {
 	wrong "kftp: wrong.conf:2: there is no key 'hots'*" src=x hots=h dst=/x host=h
 	wrong "kftp: wrong.conf:1: there is no key 'start'*" start=1 src=x dst=/x host=h
@@ -243,6 +244,7 @@ wrong() { # pattern line...
 	[[ $output != *secret-2* ]]
 }
 
+# bats test_tags=long
 @test "run starts what /etc/kftp/jobs declares, waits, and leaves the job" {
 	job_file test-a
 	mv test-a.conf /etc/kftp/jobs/

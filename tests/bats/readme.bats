@@ -35,6 +35,7 @@ type_lines() { # heading
 	whole "$DIR/said"
 }
 
+# bats test_tags=long
 @test "its lines to send and to fetch by hand" {
 	type_lines 'Sending, and a transfer that has to arrive'
 	[[ $REPLY == *fetch/status:done* ]]
@@ -44,6 +45,7 @@ type_lines() { # heading
 	rm /scratch/vmlinuz "$FTP_ROOT/pub/vmlinuz"
 }
 
+# bats test_tags=long
 @test "its five minutes, and its lines with the command" {
 	cd "${KFTP_TESTS%/*}"
 	type_lines 'Five minutes'

@@ -144,6 +144,7 @@ running() {
 	assert_state a run 2
 }
 
+# bats test_tags=long
 @test "a unit that fails has the reason in its status and in the journal" {
 	job_file resolve host=nowhere.kftp.test
 	unit_fails resolve 6 'kftp: resolve: failed in phase resolve: EHOSTUNREACH, the host is not known'
@@ -159,6 +160,7 @@ running() {
 	unit_fails missing 104 'kftp: /etc/kftp/jobs/missing.conf: No such file or directory*'
 }
 
+# bats test_tags=long
 @test "a unit's status tells how far its job is" {
 	job_file a src=pub/big rate_limit=2000000
 	begin a
@@ -188,6 +190,7 @@ running() {
 	[[ $REPLY == *'kftp: a: cancelled in phase transfer' ]] || fail "$REPLY"
 }
 
+# bats test_tags=long
 @test "a unit whose kftp is killed leaves no job that goes on" {
 	job_file a src=pub/big rate_limit=2000000
 	begin a
@@ -197,6 +200,7 @@ running() {
 	wait_shown kftp@a.service ActiveState failed
 }
 
+# bats test_tags=long
 @test "a unit whose job is at work for somebody else fails, and leaves it alone" {
 	script_file a hold-transfer
 	kftp apply -q /etc/kftp/jobs/a.conf
@@ -225,6 +229,7 @@ running() {
 	[[ $REPLY != *top-secret-9* ]] || fail "$REPLY"
 }
 
+# bats test_tags=long
 @test "a job that needs no password has its own, if any" {
 	script_file a plain
 	systemctl start kftp@a.service
@@ -235,6 +240,7 @@ running() {
 	assert_log '< PASS from-the-file'
 }
 
+# bats test_tags=long
 @test "the journal has a job's messages by its name" {
 	job_file a
 	job_file a-b src=pub/missing
