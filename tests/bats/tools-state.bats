@@ -79,13 +79,13 @@ many_failed() { # count
 	done
 }
 
-# A command takes no more milliseconds of CPU. What else the host does makes a guest's CPU slower, so the best of three
-# is what counts.
+# A command takes no more milliseconds of CPU. What else the host does makes a guest's CPU slower, never faster: so the
+# best of up to ten is what counts, and the first that is good enough is as good.
 assert_cheap() { # most command...
 	local most=$1 user system best=
 	shift
 	TIMEFORMAT='%U %S'
-	for _ in 1 2 3; do
+	for _ in {1..10}; do
 		{ time "$@" >"$DIR/out" 2>"$DIR/err"; } 2>"$DIR/time"
 		read -r user system <"$DIR/time"
 		user=${user/./} system=${system/./}
@@ -93,6 +93,7 @@ assert_cheap() { # most command...
 		if [[ -z $best ]] || ((REPLY < best)); then
 			best=$REPLY
 		fi
+		((best > most)) || break
 	done
 	echo "# ${*##*/}: $best ms of CPU" >&3
 	((best <= most)) || fail "$* took $best ms of CPU"
@@ -715,6 +716,7 @@ screen_until() { # regular-expression [seconds]
 
 # Many
 
+# bats test_tags=long
 @test "a thousand jobs are told within a second of CPU, and those that go are left out" {
 	local n
 	many_failed 1000
