@@ -59,46 +59,6 @@ ran() {
 	REPLY="$times times for $ns ns"
 }
 
-# Jobs that no server was reached for: as many as wanted, at a builtin each.
-many_failed() { # count
-	set +T
-	local name names
-	printf -v names ' many-%04d' $(seq "$1")
-	for name in $names; do
-		printf '%s\0' "$CONFIG/$name"
-	done | xargs -0 mkdir
-	for name in $names; do
-		printf '%s\n' "$SERVER4" >"$CONFIG/$name/host"
-		printf '9\n' >"$CONFIG/$name/port"
-		printf 'x\n' >"$CONFIG/$name/src"
-		printf '%s\n' "$DIR/$name" >"$CONFIG/$name/dst"
-		printf '1\n' >"$CONFIG/$name/start"
-	done
-	for name in $names; do
-		wait_end "$name"
-	done
-}
-
-# A command takes no more milliseconds of CPU. What else the host does makes a guest's CPU slower, never faster: so the
-# best of up to ten is what counts, and the first that is good enough is as good.
-assert_cheap() { # most command...
-	local most=$1 user system best=
-	shift
-	TIMEFORMAT='%U %S'
-	for _ in {1..10}; do
-		{ time "$@" >"$DIR/out" 2>"$DIR/err"; } 2>"$DIR/time"
-		read -r user system <"$DIR/time"
-		user=${user/./} system=${system/./}
-		REPLY=$((10#$user + 10#$system))
-		if [[ -z $best ]] || ((REPLY < best)); then
-			best=$REPLY
-		fi
-		((best > most)) || break
-	done
-	echo "# ${*##*/}: $best ms of CPU" >&3
-	((best <= most)) || fail "$* took $best ms of CPU"
-}
-
 # The table
 
 @test "table shows all jobs, sorted by name, in columns that are never empty" {
@@ -717,19 +677,15 @@ screen_until() { # regular-expression [seconds]
 # Many
 
 # bats test_tags=long
-@test "a thousand jobs are told within a second of CPU, and those that go are left out" {
+@test "a thousand jobs are told, and those that go are left out" {
 	local n
 	many_failed 1000
-	assert_cheap 1000 "$HELPER" table
-	mapfile -t lines <"$DIR/out"
+	helper 0 table
 	assert_equal "${#lines[@]}" 1001
 	assert_line --index 1000 --regexp '^many-1000 +failed +connect +0 +- +- .* ECONNREFUSED$'
-	# Three times as many files; and here each of their buffers is checked.
-	assert_cheap 1500 "$HELPER" json
-	python3 -m json.tool "$DIR/out" >/dev/null
-	assert_cheap 1000 "$HELPER" metrics
-	run -0 promtool check metrics <"$DIR/out"
-	assert_output ''
+	"$HELPER" json | python3 -m json.tool >/dev/null
+	"$HELPER" metrics | promtool check metrics >"$DIR/said" 2>&1 || fail "$(<"$DIR/said")"
+	[[ ! -s $DIR/said ]] || fail "$(<"$DIR/said")"
 	# More than a process can usually have open.
 	printf 'many-%04d\n' {1..1000} >"$DIR/names"
 	mapfile -t lines <"$DIR/names"

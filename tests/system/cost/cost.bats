@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
-# What the command, and a job by hand, cost beside curl: the running time of all tasks, the kernel's included, but for
-# the server's, for a file of 4 KiB on tmpfs. In a guest that counts instructions, of which each is a nanosecond.
+# What the command, and a job by hand, cost, in a guest that counts instructions, of which each is a nanosecond: beside
+# curl, the running time of all tasks, the kernel's included, but for the server's, for a file of 4 KiB on tmpfs; and the
+# command's own where there are many jobs.
 
 load ../../bats/kftp
 
@@ -85,4 +86,28 @@ by_hand() {
 	done
 	((kftp <= 3 * curl)) || fail "$kftp us, and curl $curl us"
 	((3 * hand <= curl)) || fail "by hand $hand us, and curl $curl us"
+}
+
+# A command takes no more milliseconds, its own and the kernel's for it; what it says is in $DIR/out.
+assert_cheap() { # most command...
+	local most=$1 user system
+	shift
+	TIMEFORMAT='%U %S'
+	{ time "$@" >"$DIR/out" 2>"$DIR/err"; } 2>"$DIR/time"
+	read -r user system <"$DIR/time"
+	user=${user/./} system=${system/./}
+	REPLY=$((10#$user + 10#$system))
+	echo "# ${*##*/}: $REPLY ms" >&3
+	[[ ! -s $DIR/err ]] || fail "$(<"$DIR/err")"
+	((REPLY <= most)) || fail "$* took $REPLY ms"
+}
+
+@test "a thousand jobs are told within 400 ms of CPU" {
+	local helper=${KFTP_TESTS%/*}/build/kftp-state
+	many_failed 1000
+	assert_cheap 200 "$helper" table
+	mapfile -t lines <"$DIR/out"
+	assert_equal "${#lines[@]}" 1001
+	assert_cheap 400 "$helper" json
+	assert_cheap 200 "$helper" metrics
 }
