@@ -259,4 +259,11 @@ teardown() {
 	job a
 	unshare --net bash -c "echo 1 >$CONFIG/a/start"
 	expect_failed a ENETUNREACH
+	assert_state a attempts 1
+	# There may be one soon.
+	set_attr a retries 1
+	set_attr a retry_delay_sec 1
+	unshare --net bash -c "echo 1 >$CONFIG/a/start"
+	expect_failed a ENETUNREACH
+	assert_state a attempts 2
 }

@@ -386,6 +386,9 @@ mount_small() { # KiB
 	wait_state a phase transfer
 	job b "dst=$DIR/mount/any/X"
 	refuse_start EBUSY b
+	# Nor is it what an earlier run left for this one.
+	set_attr b resume 1
+	refuse_start EBUSY b
 	release a
 	expect_done a
 	assert_content "$DIR/mount/any/x" "$PAYLOAD"
@@ -481,6 +484,9 @@ mount_small() { # KiB
 	release a
 	expect_failed a ESTALE
 	assert_content "$DIR/x" $'old\n'
+	# What is somebody else's is not removed either.
+	assert_content "$DIR/.x.kftp-part" $'evil\n'
+	rm "$DIR/.x.kftp-part"
 }
 
 @test "a temporary file that was removed fails the job, and nothing is published" {

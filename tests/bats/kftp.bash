@@ -447,7 +447,28 @@ clean_up() {
 unmount_all() {
 	whole /proc/mounts
 	while [[ $REPLY == *" $DIR/mount "* ]]; do
-		umount "$DIR/mount"
+		# What the module would not let go of has failed a test already.
+		umount "$DIR/mount" || umount -l "$DIR/mount"
 		whole /proc/mounts
+	done
+}
+
+# Jobs that no server was reached for: as many as wanted, at a builtin each.
+many_failed() { # count
+	set +T
+	local name names
+	printf -v names ' many-%04d' $(seq "$1")
+	for name in $names; do
+		printf '%s\0' "$CONFIG/$name"
+	done | xargs -0 mkdir
+	for name in $names; do
+		printf '%s\n' "$SERVER4" >"$CONFIG/$name/host"
+		printf '9\n' >"$CONFIG/$name/port"
+		printf 'x\n' >"$CONFIG/$name/src"
+		printf '%s\n' "$DIR/$name" >"$CONFIG/$name/dst"
+		printf '1\n' >"$CONFIG/$name/start"
+	done
+	for name in $names; do
+		wait_end "$name"
 	done
 }

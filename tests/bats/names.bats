@@ -159,6 +159,64 @@ fetch_from() { # host
 }
 
 # bats test_tags=long
+# How many objects there are of those that kmalloc() makes. Where the kernel checks them, as here, it knows exactly.
+objects() {
+	local name count sum=0
+	sync
+	printf '2\n' >/proc/sys/vm/drop_caches
+	nap 1
+	while read -r name count _; do
+		[[ $name != kmalloc-* ]] || sum=$((sum + count))
+	done </proc/slabinfo
+	REPLY=$sum
+}
+
+# Runs 50 jobs as many times, the N in whose host's name is each one's number.
+run_many() { # times host attribute=value...
+	local number time pair jobs=()
+	for number in {1..50}; do
+		[[ -d $CONFIG/m$number ]] || job "m$number"
+		for pair in "host=${2//N/$number}" "${@:3}"; do
+			set_attr "m$number" "${pair%%=*}" "${pair#*=}"
+		done
+		jobs+=("m$number")
+	done
+	for ((time = 0; time < $1; time++)); do
+		start "${jobs[@]}"
+		for number in "${jobs[@]}"; do
+			wait_end "$number" 20
+		done
+	done
+}
+
+# bats test_tags=long
+@test "nothing stays in memory of names, those that were answered and those that were not" {
+	local before
+	# What is kept from the first time on is no matter.
+	run_many 6 v4.kftp.test port=9
+	objects
+	before=$REPLY
+	run_many 6 v4.kftp.test
+	objects
+	echo "# $((REPLY - before)) objects more" >&3
+	((REPLY - before < 150)) || fail "$((REPLY - before)) objects more after 300 answers"
+	# Most wait behind those that are being asked for.
+	printf '64\n' >"$MAX_ACTIVE"
+	stop_dns
+	run_many 3 slow-N.kftp.test timeout_sec=1
+	wake_dns
+	nap 2
+	objects
+	before=$REPLY
+	stop_dns
+	run_many 6 slow-N.kftp.test
+	wake_dns
+	nap 2
+	objects
+	echo "# $((REPLY - before)) objects more" >&3
+	((REPLY - before < 100)) || fail "$((REPLY - before)) objects more after 300 names without an answer"
+}
+
 @test "many jobs left behind by a resolver that does not answer do no harm" {
 	local number jobs=()
 	for number in {1..24}; do

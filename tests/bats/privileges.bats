@@ -270,14 +270,14 @@ contained() { # commands
 	local profile
 	job a "dst=$OPEN/closed/a"
 	printf 'old\n' >"$OPEN/closed/a"
-	for profile in kftp-closed kftp-no-part kftp-no-rename kftp-only; do
+	for profile in kftp-closed kftp-no-part kftp-no-rename kftp-only kftp-unread; do
 		run start_under "$profile" a
 		assert_refused EACCES
 		assert_content "$OPEN/closed/a" $'old\n'
 		assert_no_part "$OPEN/closed/a"
 	done
 	rm "$OPEN/closed/a"
-	for profile in kftp-closed kftp-no-part kftp-no-rename kftp-only; do
+	for profile in kftp-closed kftp-no-part kftp-no-rename kftp-only kftp-unread; do
 		run start_under "$profile" a
 		assert_refused EACCES
 		[[ -z $(ls -A "$OPEN/closed") ]]

@@ -115,6 +115,31 @@ put_all() { # attribute=value...
 	same "$SPACE/4096" "$THERE/b"
 }
 
+@test "a range of one port serves one put after another" {
+	store store a port_min=40060 port_max=40060
+	for _ in 1 2 3; do
+		start a
+		expect_done a
+	done
+	server_log store
+	assert_log "< PORT ${CLIENT4//./,},156,124" 3
+}
+
+@test "what waits to be sent is at most 1 MiB" {
+	local line
+	store store-hold a "src=$SPACE/large"
+	start a
+	wait_log store-hold 'data taken: *'
+	nap 0.3
+	run -0 ss -tmnH state established dst "$SERVER4"
+	for line in "${lines[@]}"; do
+		[[ ! $line =~ ,tb([0-9]+), ]] || ((BASH_REMATCH[1] <= 1048576)) || fail "$line"
+	done
+	[[ $output == *,tb1048576,* ]] || fail "no data connection: $output"
+	cancel a
+	expect_cancelled a
+}
+
 @test "append adds to what is there, and makes what is not" {
 	local port size
 	for port in "$FTP_PORT" "$PYFTP_PORT"; do
@@ -209,6 +234,11 @@ put_all() { # attribute=value...
 		set_attr a src "$src"
 		refuse_start EACCES a
 	done
+	# And none is held on to.
+	mount -t proc proc "$DIR/mount"
+	set_attr a src "$DIR/mount/version"
+	refuse_start EACCES a
+	umount "$DIR/mount"
 }
 
 @test "a src that the caller may not read is EACCES, though root could" {
@@ -288,7 +318,8 @@ put_all() { # attribute=value...
 	store store-gated-226 a "src=$DIR/a"
 	start a
 	wait_log store-gated-226 'data taken: 1048579'
-	touch "$DIR/a"
+	# As late in the same second as anything could be.
+	touch -d "$(stat -c %y "$DIR/a" | sed 's/\.[0-9]*/.999999999/')" "$DIR/a"
 	release a
 	expect_failed a EIO
 }
@@ -483,9 +514,12 @@ put_all() { # attribute=value...
 	store store-size-more b
 	store store-no-size c
 	store store-no-size d direction=append
-	start a b c d
+	# What is appended to is not there yet.
+	store store-size-less e direction=append
+	start a b c d e
 	expect_failed a EIO
 	expect_failed b EIO
+	expect_failed e EIO
 	expect_done c
 	expect_done d
 	assert_state a phase commit

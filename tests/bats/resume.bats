@@ -32,7 +32,7 @@ get() { # case name attribute=value...
 begin() { # job...
 	local job
 	for job; do
-		set_attr "$job" rate_limit 2000000
+		set_attr "$job" rate_limit 500000
 		printf 'old\n' >"$SPACE/$job"
 		start "$job"
 	done

@@ -8,11 +8,12 @@
 load kftp
 
 # What the kernel has for tests of just this: who comes after kftp refuses to sleep.
-REFUSAL=/sys/kernel/debug/notifier-error-inject/pm/actions/PM_SUSPEND_PREPARE/error
+REFUSALS=/sys/kernel/debug/notifier-error-inject/pm/actions
 
 setup() {
 	modprobe pm-notifier-error-inject priority=-1
-	printf '%s\n' -16 >$REFUSAL
+	printf '%s\n' -16 >$REFUSALS/PM_SUSPEND_PREPARE/error
+	printf '%s\n' -16 >$REFUSALS/PM_HIBERNATION_PREPARE/error
 	printf '0\n' >/sys/power/sync_on_suspend
 	mkdir "$DIR/mount"
 	truncate -s 16M "$DIR/image"
@@ -27,43 +28,57 @@ teardown() {
 	rmmod pm-notifier-error-inject
 }
 
-# Job a is in the middle of a write, which its disk holds up, as the machine falls asleep because of SLEEPER; and b has
-# something to write from then on.
-fall_asleep() {
+# Job a is in the middle of a write, which its disk holds up, as the machine falls asleep because of SLEEPER; b has
+# something to write from then on, and c a whole file to publish.
+fall_asleep() { # state
 	play gated a "dst=$DIR/mount/a"
 	play gated b
-	start a b
+	play gated-226 c
+	start a b c
 	wait_state a bytes 1024
 	wait_state b bytes 1024
+	wait_state c bytes 4096
 	fsfreeze --freeze "$DIR/mount"
 	release a
 	wait_log gated '> 226 sent'
 	nap 0.3
-	bash -c "echo freeze >/sys/power/state" 2>/dev/null 3>&- &
+	bash -c "echo $1 >/sys/power/state" 2>/dev/null 3>&- &
 	SLEEPER=$!
 	nap 1
 	[[ -e /proc/$SLEEPER ]] || fail "it does not wait for the write"
 	release b
+	release c
 	nap 1
 	assert_state b status running
-	[[ ! -e $DIR/b ]]
+	assert_state c status running
+	[[ ! -e $DIR/b && ! -e $DIR/c ]]
 }
 
-@test "nothing is written while the machine falls asleep, and all goes on when it is awake again" {
-	fall_asleep
+sleep_and_wake() { # state
+	fall_asleep "$1"
 	fsfreeze --unfreeze "$DIR/mount"
 	# All that it waited for has ended by now, and it is refused.
 	expect_done a 5
 	expect_done b 5
+	expect_done c 5
 	if wait "$SLEEPER"; then
 		fail "it slept"
 	fi
 	assert_content "$DIR/mount/a" "$PAYLOAD"
 	assert_content "$DIR/b" "$PAYLOAD"
+	assert_content "$DIR/c" "$PAYLOAD"
+}
+
+@test "nothing is written while the machine falls asleep, and all goes on when it is awake again" {
+	sleep_and_wake freeze
+}
+
+@test "nor is anything written while it hibernates" {
+	sleep_and_wake disk
 }
 
 @test "all goes on when somebody gives up to have the machine sleep" {
-	fall_asleep
+	fall_asleep freeze
 	kill "$SLEEPER"
 	expect_done b 5
 	fsfreeze --unfreeze "$DIR/mount"
