@@ -6,6 +6,7 @@ RETR's, STOR's and APPE's), and an outcome for each direction that it is for. Th
 are promised, and from RFC 959, 1123, 2428, 2577 and 3659, not from what the module happens to do.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -262,7 +263,11 @@ def sip(piece, interval):
 def beside(*steps):
     """Beside the dialogue, not in it."""
     def step(session):
-        threading.Thread(target=lambda: session.take_steps(steps), daemon=True).start()
+        def run():
+            # There is nothing left to do it with once the session is over.
+            with contextlib.suppress(AttributeError, OSError, Over):
+                session.take_steps(steps)
+        threading.Thread(target=run, daemon=True).start()
     return step
 
 
