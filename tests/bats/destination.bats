@@ -381,12 +381,13 @@ mount_small() { # KiB
 	mount -o loop "$SPACE/image" "$DIR/mount"
 	mkdir "$DIR/mount/any"
 	chattr +F "$DIR/mount/any"
-	play gated a "dst=$DIR/mount/any/x"
+	play gated a "dst=$DIR/mount/any/x" resume=1
 	start a
 	wait_state a phase transfer
-	job b "dst=$DIR/mount/any/X"
+	port_of gated
+	job b "dst=$DIR/mount/any/X" "port=$REPLY" user=a
 	refuse_start EBUSY b
-	# Nor is it what an earlier run left for this one.
+	# Nor is it what an earlier run left of the same file.
 	set_attr b resume 1
 	refuse_start EBUSY b
 	release a

@@ -463,18 +463,33 @@ mend() {
 	same "$FTP_ROOT/pub/sizes/buffers" "$DIR/mount/a"
 }
 
+@test "a get that is cancelled while all buffers are with the disk keeps what is in them" {
+	local size=$((3 * 896 * 1024))
+	make_disk ext4
+	play gated-buffers a src=large "dst=$DIR/mount/a" cache=bypass resume=1 rate_limit=8000000
+	start a
+	wait_state a bytes '[1-9][0-9]{4,}'
+	dmsetup suspend --noudevsync --nolockfs --noflush kftp-disk
+	wait_state a bytes $size
+	cancel a
+	nap 0.5
+	dmsetup resume --noudevsync kftp-disk
+	expect_cancelled a
+	part_of "$DIR/mount/a"
+	assert_equal "$(stat -c %s "$REPLY")" $size
+	cmp -n $size "$REPLY" "$BODY/large"
+}
+
 # bats test_tags=long
 @test "a disk that stands still for longer than timeout_sec in the middle of direct I/O is no stalled server" {
 	make_disk ext4
-	play gated-large a src=large "dst=$DIR/mount/a" resume=1 timeout_sec=4
+	play rest-good a src=large "dst=$DIR/mount/a" resume=1 rate_limit=1000000 timeout_sec=3
 	start a
-	wait_state a bytes $MIB
+	wait_state a bytes '[1-9][0-9]{4,}'
 	assert_state a io direct
-	# So long that what is there has to be made durable next.
-	nap 2
+	# A buffer is with the disk when it is time to make durable what is there.
 	dmsetup suspend --noudevsync --nolockfs --noflush kftp-disk
-	release a
-	nap 6
+	nap 6.5
 	assert_state a status running
 	dmsetup resume --noudevsync kftp-disk
 	expect_done a

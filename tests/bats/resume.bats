@@ -185,6 +185,29 @@ except OSError as error:
 	[[ ! -e $part ]]
 }
 
+@test "what is kept of a get is on its disk, should the power go" {
+	truncate -s 32M "$SPACE/image"
+	mkfs.ext4 -q -J size=4 "$SPACE/image"
+	# What a file is called and has beside its bytes is on the disk soon; its bytes may be for half a minute to come.
+	mount -o loop,commit=1 "$SPACE/image" "$DIR/mount"
+	get rest-good a "dst=$DIR/mount/a" cache=keep rate_limit=500000
+	start a
+	wait_state a bytes '[2-9][0-9]{5}|[0-9]{7}'
+	cancel a
+	expect_cancelled a
+	nap 2.5
+	cp --sparse=always "$SPACE/image" "$SPACE/then"
+	umount "$DIR/mount"
+	mount -o loop "$SPACE/then" "$DIR/mount"
+	set_attr a rate_limit 0
+	start a
+	expect_done a
+	same "$BODY/medium" "$DIR/mount/a"
+	state a resumed
+	((REPLY >= 100000)) || fail "what was kept is lost"
+	umount "$DIR/mount"
+}
+
 @test "a part outlives the module, and an unmount" {
 	truncate -s 32M "$SPACE/image"
 	mkfs.ext4 -q "$SPACE/image"

@@ -660,6 +660,8 @@ for code in (450, 501, 550, 551, 554):
 
 CASES["gated-large"] = {**RESUMABLE, "RETR": ["150 coming", connect, serve(1 << 20), gate,
                                               serve(begin=lambda offset: offset + (1 << 20)), finish, "226 all sent"]}
+# What fills a client's buffers for direct I/O, and no more for a while.
+CASES["gated-buffers"] = {**RESUMABLE, "RETR": ["150 coming", connect, serve(3 * 896 * 1024), gate, hang_up]}
 CASES["gated-226-large"] = {**RESUMABLE, "RETR": [*SERVED[:-1], gate, "226 all sent"]}
 
 # What is put there.
