@@ -527,6 +527,9 @@ broken() { # block
 	assert_state a io direct
 	same "$BODY/large" "$DIR/mount/a"
 	rmdir "$CONFIG/a"
+	# Nobody is in the middle of writing to it any more.
+	fsfreeze --freeze "$DIR/mount"
+	fsfreeze --unfreeze "$DIR/mount"
 	umount "$DIR/mount"
 }
 
