@@ -238,8 +238,8 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make demo           watch a session
   make check          test: unit tests, then each kernel in a guest
                       (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
-  make check-all      the same and what takes long, all of it with each kernel,
-                      and whole machines
+  make check-all      the same and what takes long, with each kernel all but user
+                      space, and whole machines
   make check-stress   races, faults and chance, at length
   make check-debug    the worst of all in kernels that look for races, and for
                       what is used, locked or lost wrongly (KERNEL=kasan,

@@ -287,9 +287,14 @@ assert_took() { # job least most
 	((REPLY + 20 >= $2 && REPLY < $3)) || fail "$1 took $REPLY ms, not from $2 to $3: $(describe "$1")"
 }
 
-# How many TCP sockets this network namespace uses.
-sockets() {
+# How many TCP sockets this network namespace uses; or how many there are in all, those that were never bound included.
+sockets() { # [alloc]
 	whole /proc/net/sockstat
+	if [[ ${1-} == alloc ]]; then
+		REPLY=${REPLY#*TCP: inuse * alloc }
+		REPLY=${REPLY%% *}
+		return
+	fi
 	REPLY=${REPLY#*TCP: inuse }
 	REPLY=${REPLY%% *}
 	local four=$REPLY
@@ -298,13 +303,13 @@ sockets() {
 	REPLY=$((four + ${REPLY%%[!0-9]*}))
 }
 
-no_more_sockets() { # before
+no_more_sockets() { # before [alloc]
 	local until=$((SECONDS + 5))
-	sockets
+	sockets "${@:2}"
 	while ((REPLY > $1)); do
 		((SECONDS <= until)) || fail "$REPLY sockets, and $1 before"
 		nap 0.2
-		sockets
+		sockets "${@:2}"
 	done
 }
 
