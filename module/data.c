@@ -266,12 +266,10 @@ static ssize_t data_pump_direct(struct kftp_data *data, struct kftp_sink *sink,
 ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink,
 		       size_t most)
 {
-	size_t again = kftp_sink_again(sink);
 	ssize_t n;
 
-	if (again)
-		most = min(most, again);
-	if (sink->direct && !again)
+	most = kftp_sink_most(sink, most);
+	if (sink->direct && !kftp_sink_again(sink))
 		n = data_pump_direct(data, sink, most);
 	else
 		n = data_pump_batch(data, sink, most);

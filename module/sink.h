@@ -98,4 +98,21 @@ static inline size_t kftp_sink_again(const struct kftp_sink *sink)
 	return sink->pos < sink->have ? sink->have - sink->pos : 0;
 }
 
+/**
+ * kftp_sink_most - how many bytes to have come at a time
+ * @sink: begun
+ * @most: how many at most
+ *
+ * What is there already is compared by itself, and what the caller's limit leaves
+ * is written before the byte comes that is beyond it.
+ *
+ * Return: bytes, @most or fewer.
+ */
+static inline size_t kftp_sink_most(const struct kftp_sink *sink, size_t most)
+{
+	loff_t left = kftp_sink_again(sink) ?: sink->limit - sink->pos;
+
+	return min_t(u64, most, max_t(loff_t, left, 1));
+}
+
 #endif /* _KFTP_SINK_H */

@@ -127,8 +127,8 @@ store_all_by() { # command...
 }
 
 @test "when the caller has exited, his user is who writes, and his limit holds" {
-	play flood a "dst=$OPEN/his/a"
-	play flood b "dst=$OPEN/his/b" cache=keep
+	play odd-flood a "dst=$OPEN/his/a"
+	play odd-flood b "dst=$OPEN/his/b" cache=keep
 	play gated c "dst=$OPEN/his/c"
 	# The limit is of this subshell, which is gone.
 	(

@@ -481,15 +481,16 @@ def serve_until(end):
     return lambda session: serve(max(end - session.offset, 0))(session)
 
 
-def take(most=None, append=False, begin=lambda offset: offset):
-    """What the client sends goes into the store."""
+def take(most=None, append=False, begin=lambda offset: offset, cut=True):
+    """What the client sends goes into the store; what is there from there on, not without a cut."""
     def step(session):
         session.data.settimeout(PATIENCE)
         path = session.store()
         count = 0
         with open(path, "ab" if append else "r+b" if os.path.exists(path) else "wb", buffering=0) as file:
             if not append:
-                file.truncate(begin(session.offset))
+                if cut:
+                    file.truncate(begin(session.offset))
                 file.seek(begin(session.offset))
             while most is None or count < most:
                 try:
@@ -648,6 +649,7 @@ CASES.update({
     "early-reset": ended_early(break_data, stall),
     "early-hang-up": ended_early(hang_up),
     "early-stall": ended_early(stall),
+    "early-hang-up-without-time": {**ended_early(hang_up), "MDTM": ["502 what?"]},
     "early-451-without-rest": {**ended_early("451 disk error", finish), "REST": ["502 what?"]},
     "spoilt-login": {"PASS": [spoilt(["421 too many users", hang_up], ["230 in"])]},
     "spoilt-greeting": {"GREETING": ["421 too many users", hang_up]},
@@ -707,6 +709,8 @@ CASES.update({
     "store-nothing-kept": {**STORING, "STOR": [spoilt(
         ["150 go on", connect, drop(MIDDLE), "426 broken", break_data],
         STORING["STOR"])]},
+    "store-in-place": {**STORING, "STOR": [spoilt(["150 go on", connect, take(MIDDLE, cut=False), hang_up],
+                                                  STORING["STOR"])]},
     "store-gated-226": {**STORING, "STOR": ["150 go on", connect, take(), gate, finish, "226 got it"]},
     "store-lost-without-size": {**taken_early(hang_up), "SIZE": ["502 what?"]},
     "store-without-rest": {**taken_early("426 broken", break_data), "REST": ["502 what?"]},
@@ -741,6 +745,9 @@ CASES.update({
     "gated-226": {"RETR": [*SENT, gate, "226 sent"]},
     "gated": {"RETR": [*BEGUN, gate, send(PAYLOAD[1024:]), finish, "226 sent"]},
     "flood": {"SIZE": ["502 what?"], "RETR": ["150 coming", connect, trickle(b"x" * 1048576, 0), "426 enough"]},
+    # Its bytes come together by no round number.
+    "odd-flood": {"SIZE": ["502 what?"], "RETR": ["150 coming", connect, send(b"x" * 1001), pause(0.2),
+                                                  trickle(b"x" * 1048576, 0), "426 enough"]},
 })
 
 
