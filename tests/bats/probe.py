@@ -20,7 +20,8 @@ An answer that is an errno is its name, and success is 0.
                           time is up
   deaf                    stop gathering; answers every byte that was heard, as hex
   chroot DIR FILE HEX     as write, by a process that opened FILE and then made DIR its root
-  occupy ADDRESS PORT     listen there, until vacate
+  occupy ADDRESS PORT COUNT
+                          listen there, at so many ports, until vacate
   vacate
   socket FILE             make a socket file
   offload NETNS DEVICE FEATURE VALUE
@@ -32,6 +33,7 @@ import collections
 import errno
 import fcntl
 import os
+import resource
 import select
 import socket
 import struct
@@ -196,11 +198,12 @@ class Probe:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         return errno.errorcode.get(code, "0" if not code else "unknown")
 
-    def do_occupy(self, address, port):
-        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        sock.bind((address, int(port)))
-        sock.listen()
-        self.occupied.append(sock)
+    def do_occupy(self, address, first, count=1):
+        for port in range(int(first), int(first) + int(count)):
+            sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+            self.occupied.append(sock)
+            sock.bind((address, port))
+            sock.listen()
         return "0"
 
     def do_vacate(self):
@@ -224,6 +227,8 @@ class Probe:
 
 
 def main():
+    # For a port that is occupied.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
     # Opened for both, so that neither end ever finds the other gone.
     ask, answer = (os.open(path, os.O_RDWR) for path in sys.argv[1:])
     probe = Probe()

@@ -70,6 +70,12 @@ ends_right() { # job [file]
 	assert_no_part "$SPACE/$job"
 }
 
+# What is known of a job's part, as hex.
+record_of() { # job
+	part_of "$SPACE/$1"
+	python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], "trusted.kftp").hex())' "$REPLY"
+}
+
 reverse() { # file to
 	python3 -c 'import sys; open(sys.argv[2], "wb").write(open(sys.argv[1], "rb").read()[::-1])' "$1" "$2"
 }
@@ -222,6 +228,22 @@ except OSError as error:
 	fsfreeze --freeze "$DIR/mount"
 	fsfreeze --unfreeze "$DIR/mount"
 	umount "$DIR/mount"
+}
+
+@test "what is known of a part is taken back before it changes" {
+	local before
+	get rest-time-moves a
+	begin a
+	before=$(record_of a)
+	renew a
+	# It is recorded anew only after a while.
+	set_attr a rate_limit 100000
+	start a
+	wait_state a phase transfer
+	wait_state a bytes '[1-9][0-9]*'
+	[[ $(record_of a) != "$before" ]] || fail "the record still is $before"
+	cancel a
+	expect_cancelled a
 }
 
 @test "a part outlives the module, and an unmount" {

@@ -88,6 +88,18 @@ wait_long() { # name attribute=value...
 	assert_state b attempts 2
 }
 
+@test "a get begins again from a server that tells no time, by which to know its file" {
+	get early-hang-up-without-time a
+	spoil a 1
+	start a
+	expect_done a
+	assert_state a attempts 2
+	assert_state a resumed 0
+	server_log early-hang-up-without-time
+	assert_log '< REST *' 0
+	same "$BODY/medium" "$DIR/a"
+}
+
 @test "the last attempt's error is the run's, and retries are as many as were asked for" {
 	get early-451 a retries=2
 	spoil a 9
@@ -315,6 +327,22 @@ wait_long() { # name attribute=value...
 	expect_done a
 	assert_state a attempts 2
 	same "$BODY/medium" "$KFTP_DIR/script/store/a"
+}
+
+@test "a put does not go on where what was there before it ends" {
+	# It ends in what the source has there, and another byte is in its middle.
+	head -c 4000000 "$BODY/large" >"$KFTP_DIR/script/store/a"
+	printf 'x' | dd "of=$KFTP_DIR/script/store/a" conv=notrunc bs=1 seek=3500000 status=none
+	touch -d 2020-01-01 "$KFTP_DIR/script/store/a"
+	cp "$BODY/large" "$DIR/source"
+	put store-in-place a
+	spoil a 1
+	start a
+	expect_done a
+	assert_state a attempts 2
+	server_log store-in-place
+	assert_log '< STOR a' 2
+	same "$BODY/large" "$KFTP_DIR/script/store/a"
 }
 
 @test "an append that is tried again adds no byte twice, and loses none" {

@@ -367,6 +367,22 @@ end: hung up
 	assert_log '< PORT*' 0
 }
 
+@test "cancel acts while a free port of a large range is looked for" {
+	ask occupy "$CLIENT4" 20000 10000
+	assert_equal "$REPLY" 0
+	play plain a port_min=20000 port_max=29999
+	start a
+	# The last thing that is said before.
+	until
+		server_log plain
+		count_log '< MDTM *'
+		((REPLY))
+	do
+		assert_state a status running
+	done
+	cancel_at_once a
+}
+
 @test "a range used up by other jobs is EADDRINUSE too" {
 	play hold-accept a port_min=40040 port_max=40040
 	start a
