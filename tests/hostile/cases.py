@@ -90,6 +90,7 @@ class Case:
 
 
 TABLE = []
+NAMES = set()
 NEVER = Outcome(None)
 
 
@@ -102,8 +103,9 @@ def case(name, behaviour, outcome=None, *, get=None, put=None, append=None, fami
     outcomes = {direction: what for direction, what in outcomes.items() if what and what is not NEVER}
     if not outcomes:
         raise ValueError(f"{name} has no outcome")
-    if any(name == other.name for other in TABLE):
+    if name in NAMES:
         raise ValueError(f"{name} is there twice")
+    NAMES.add(name)
     for what in outcomes.values():
         # What has to wait so long is told to.
         if what.least and not attributes:
