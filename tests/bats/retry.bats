@@ -221,14 +221,14 @@ wait_long() { # name attribute=value...
 
 @test "an attempt that the deadline leaves no time for is not waited for" {
 	play spoilt-greeting a retries=5 retry_delay_sec=1000 deadline_sec=60
-	play spoilt-greeting b retries=5 retry_delay_sec=1 deadline_sec=6
+	play spoilt-greeting b retries=5 retry_delay_sec=2 deadline_sec=12
 	start a b
 	expect_failed a EAGAIN
 	assert_took a 0 5000
 	assert_state a attempts 1
-	# There is time for one second, for two, and not for four.
+	# There is time for two seconds, for four, and not for eight.
 	expect_failed b EAGAIN
-	assert_took b 3000 6000
+	assert_took b 6000 12000
 	assert_state b attempts 3
 }
 
@@ -247,15 +247,15 @@ wait_long() { # name attribute=value...
 
 @test "a job that waits for its next attempt lets others run" {
 	printf '1\n' >"$MAX_ACTIVE"
-	play spoilt-login a retries=1 retry_delay_sec=3
+	play spoilt-login a retries=1 retry_delay_sec=6
+	job b
+	job c
 	spoil a 1
 	start a
 	wait_state a phase retry
-	job b
-	job c
 	start b c
-	expect_done b 3
-	expect_done c 3
+	expect_done b 6
+	expect_done c 6
 	assert_state a phase retry
 	expect_done a
 	assert_state a attempts 2
