@@ -75,7 +75,10 @@ static int sink_check_target(const struct path *dir, struct dentry *target)
 	return inode_permission(kftp_mnt_idmap(dir->mnt), inode, MAY_WRITE);
 }
 
-/* Two sinks must never have one destination: their temporary file is the same */
+/*
+ * Two sinks must never have one destination, as their temporary file is the same,
+ * nor one as its destination what is the other's temporary file.
+ */
 static int sink_claim(struct kftp_sink *sink)
 {
 	struct kftp_sink *other;
@@ -84,7 +87,9 @@ static int sink_claim(struct kftp_sink *sink)
 	mutex_lock(&kftp_sinks_lock);
 	list_for_each_entry(other, &kftp_sinks, live)
 		if (d_inode(other->dir.dentry) == d_inode(sink->dir.dentry) &&
-		    !strcmp(other->name, sink->name))
+		    (!strcmp(other->name, sink->name) ||
+		     !strcmp(other->name, sink->part) ||
+		     !strcmp(other->part, sink->name)))
 			err = -EBUSY;
 	if (!err)
 		list_add(&sink->live, &kftp_sinks);

@@ -424,6 +424,29 @@ mount_small() { # KiB
 	expect_done b
 }
 
+@test "what is another job's destination is not a job's temporary file, nor the other way round" {
+	printf 'old\n' >"$DIR/.x.kftp-part"
+	play hold-transfer a "dst=$DIR/.x.kftp-part"
+	start a
+	wait_state a phase transfer
+	job b "dst=$DIR/x"
+	refuse_start EBUSY b
+	assert_content "$DIR/.x.kftp-part" $'old\n'
+	cancel a
+	expect_cancelled a
+	assert_content "$DIR/.x.kftp-part" $'old\n'
+
+	set_attr a dst "$DIR/y"
+	start a
+	wait_state a phase transfer
+	set_attr b dst "$DIR/.y.kftp-part"
+	refuse_start EBUSY b
+	cancel a
+	expect_cancelled a
+	start b
+	expect_done b
+}
+
 @test "a second job is EBUSY while the first is only queued" {
 	printf '1\n' >"$MAX_ACTIVE"
 	play hold-accept first
