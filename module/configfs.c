@@ -141,13 +141,21 @@ static int choice_store(const struct kftp_field *field, void *value,
 static int host_check(const char *host)
 {
 	u8 addr[sizeof(struct in6_addr)];
-	int kind = kftp_value_host(host, strlen(host));
+	size_t len = strlen(host);
+	int kind = kftp_value_host(host, len);
+	char text[INET_ADDRSTRLEN];
 
 	switch (kind) {
 	case KFTP_HOST_IPV4:
-		return in4_pton(host, -1, addr, -1, NULL) ? 0 : -EINVAL;
+		if (!in4_pton(host, -1, addr, -1, NULL))
+			return -EINVAL;
+		/* a number that begins with 0 is octal to others */
+		snprintf(text, sizeof(text), "%pI4", addr);
+		return strcmp(text, host) ? -EINVAL : 0;
 	case KFTP_HOST_IPV6:
-		return in6_pton(host, -1, addr, '%', NULL) ? 0 : -EINVAL;
+		/* inet_pton_with_scope() takes no more */
+		return len <= INET6_ADDRSTRLEN &&
+		       in6_pton(host, -1, addr, '%', NULL) ? 0 : -EINVAL;
 	case KFTP_HOST_NAME:
 		return 0;
 	default:
