@@ -6,6 +6,7 @@
  */
 #include <linux/kernel.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 
 #include "dialogue.h"
 #include "digest.h"
@@ -206,8 +207,8 @@ int kftp_dialogue_watch(struct dialogue *d)
 	if (code < 200) {
 		if (++d->preliminary > KFTP_PRELIMINARY_MAX)
 			return -EPROTO;
-		/* what SIZE said counts more */
-		if (d->expect < 0)
+		/* what SIZE said counts more, and a name is no size */
+		if (d->expect < 0 && !strstr(d->config->src, " bytes)"))
 			d->expect = kftp_reply_announced(&d->control.reply);
 		return kftp_dialogue_check_size(d, d->expect);
 	}
@@ -348,6 +349,23 @@ static bool data_broken(struct dialogue *d)
 	       kftp_sock_poll(&d->data.conn) & EPOLLERR;
 }
 
+/*
+ * A server that says first that it has sent all, and then, before it has, that
+ * it cannot: only who knows how much there should be can do without asking.
+ */
+static int dialogue_recanted(struct dialogue *d)
+{
+	int code;
+
+	if (!is_get(d) || !kftp_control_ready(&d->control))
+		return 0;
+	code = kftp_control_try_reply(&d->control);
+	if (code < 400)
+		return 0;
+	kftp_control_show(&d->control);
+	return want_2yz(code);
+}
+
 /**
  * kftp_dialogue_transfer - move bytes until there are no more
  * @d: a dialogue after kftp_dialogue_open()
@@ -421,7 +439,9 @@ int kftp_dialogue_transfer(struct dialogue *d)
 			return err;
 		cond_resched();
 	}
-	if (d->expect < 0 || d->bytes == d->expect)
+	if (d->expect < 0)
+		return dialogue_recanted(d);
+	if (d->bytes == d->expect)
 		return 0;
 	d->doubtful = true;
 	return -EIO;

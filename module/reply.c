@@ -291,7 +291,7 @@ bool kftp_reply_time(const struct kftp_reply *reply,
  * @reply: a complete reply
  *
  * No RFC asks for it, but most servers write "(1234 bytes)" behind the file's
- * name, which may itself have such a text in it.
+ * name. A name that has such a text in it is for the caller to see.
  *
  * Return: bytes, or -1 if the text says nothing of that form.
  */

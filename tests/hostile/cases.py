@@ -805,6 +805,16 @@ fetch("226-then-hang-up-before-data", {"RETR": ["150 coming", connect, "226 sent
 fetch("226-then-reset-before-data", {"RETR": ["150 coming", connect, "226 sent", pause(0.5),
                                               beside(pause(0.5), send(PAYLOAD), finish), pause(0.1), hang_up]},
       fails(("EIO", "ECONNRESET")))
+for code in (426, 451, 552):
+    fetch(f"226-then-{code}-in-data", {"SIZE": ["502 what?"], "RETR": [
+        "150 coming", connect, "226 sent", send(PAYLOAD[:2000]), f"{code} no", pause(0.3), finish]},
+          fails(errno_of(code), code=code))
+fetch("226-then-226-in-data", {"SIZE": ["502 what?"], "RETR": [
+    "150 coming", connect, "226 sent", pause(0.1), "226 sent", pause(0.1), send(PAYLOAD), finish]},
+      done(state={"size": "-1"}))
+fetch("226-then-hang-up-without-size", {"SIZE": ["502 what?"], "RETR": [
+    "150 coming", connect, "226 sent", pause(0.1), send(PAYLOAD), finish, hang_up]},
+      done(state={"size": "-1"}))
 fetch("226-then-no-data", {"RETR": ["150 coming", connect, "226 sent", stall]}, times_out())
 for code in (200, 225, 250):
     case(f"{code}-for-226", {"MOVE": [*GO, f"{code} done"]}, done(code=code))
@@ -986,6 +996,8 @@ announced("says-other-than-size", "coming (17 bytes).", done(state={"size": "409
 announced("says-junk", "(one) (x bytes) (-1 bytes) (4096 bytes (9 kB).", done())
 announced("says-2-64", "x (18446744073709555712 bytes)", done())
 announced("name-says-wrong", "a (1 bytes) file (4096 bytes)", done())
+fetch("150-name-says-it-alone", {"SIZE": ["500 what?"], "RETR": [
+    "150 coming: a (17 bytes)", connect, move, finish, "226 sent"]}, done(state={"size": "-1"}), remote="a (17 bytes)")
 fetch("150-second-says-wrong", {"SIZE": ["500 what?"], "RETR": ["150 coming", "125 now (4097 bytes)", connect, move,
                                                                 finish, "226 sent"]}, fails("EIO"))
 case("size-lies-after", {"SIZE": [tell_store_size(1)]}, put=fails("EIO", state={"phase": "commit"}))
