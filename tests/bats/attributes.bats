@@ -144,8 +144,8 @@ repeat() { # text times
 @test "host refuses what is neither an address nor a name" {
 	repeat abcdefg. 31
 	refuses EINVAL a host 1.2.3 1.2.3.4.5 256.1.1.1 1.2.3.400 1.2.3. 12345 ... 1..2 2001:db8::g 1:2:3 :::1 \
-		0127.0.0.1 192.0.2.01 '[::1]' 'a b.test' 'ftp.test ' ' ftp.test' ftp.test/ 'ftp;test' alice@ftp.test ftp.test:21 fe80::1% ab x \
-		$'caf\xc3\xa9.test' 'ex%41.test' "${REPLY}abcdef" "fe80::1%${REPLY::41}"
+		0127.0.0.1 192.0.2.01 '[::1]' 'a b.test' 'ftp.test ' ' ftp.test' ftp.test/ 'ftp;test' alice@ftp.test \
+		ftp.test:21 fe80::1% ab x $'caf\xc3\xa9.test' 'ex%41.test' "${REPLY}abcdef" "fe80::1%${REPLY::41}"
 }
 
 @test "port takes 1 to 65535 and nothing else" {
