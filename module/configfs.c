@@ -12,6 +12,7 @@
  */
 #include <linux/capability.h>
 #include <linux/configfs.h>
+#include <linux/if.h>
 #include <linux/inet.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -153,8 +154,9 @@ static int host_check(const char *host)
 		snprintf(text, sizeof(text), "%pI4", addr);
 		return strcmp(text, host) ? -EINVAL : 0;
 	case KFTP_HOST_IPV6:
-		/* inet_pton_with_scope() takes no more */
+		/* inet_pton_with_scope() takes no more, or not all of it */
 		return len <= INET6_ADDRSTRLEN &&
+		       strlen(strchrnul(host, '%')) <= IFNAMSIZ &&
 		       in6_pton(host, -1, addr, '%', NULL) ? 0 : -EINVAL;
 	case KFTP_HOST_NAME:
 		return 0;

@@ -208,7 +208,7 @@ int kftp_dialogue_watch(struct dialogue *d)
 		if (++d->preliminary > KFTP_PRELIMINARY_MAX)
 			return -EPROTO;
 		/* what SIZE said counts more, and a name is no size */
-		if (d->expect < 0 && !strstr(d->config->src, " bytes)"))
+		if (d->expect < 0 && !strstr(d->config->src, " bytes"))
 			d->expect = kftp_reply_announced(&d->control.reply);
 		return kftp_dialogue_check_size(d, d->expect);
 	}
@@ -350,8 +350,9 @@ static bool data_broken(struct dialogue *d)
 }
 
 /*
- * A server that says first that it has sent all, and then, before it has, that
- * it cannot: only who knows how much there should be can do without asking.
+ * A server may say first that it has sent all, and before it has, that it could
+ * not: who knows how much there should be need not ask. 421 is about the control
+ * connection, and may come at any time.
  */
 static int dialogue_recanted(struct dialogue *d)
 {
@@ -360,7 +361,7 @@ static int dialogue_recanted(struct dialogue *d)
 	if (!is_get(d) || !kftp_control_ready(&d->control))
 		return 0;
 	code = kftp_control_try_reply(&d->control);
-	if (code < 400)
+	if (code < 400 || code == 421)
 		return 0;
 	kftp_control_show(&d->control);
 	return want_2yz(code);

@@ -77,7 +77,8 @@ static int sink_check_target(const struct path *dir, struct dentry *target)
 
 /*
  * Two sinks must never have one destination, as their temporary file is the same,
- * nor one as its destination what is the other's temporary file.
+ * nor one as its destination what is the other's temporary file. There are
+ * directories to which that is the same in capitals.
  */
 static int sink_claim(struct kftp_sink *sink)
 {
@@ -88,8 +89,8 @@ static int sink_claim(struct kftp_sink *sink)
 	list_for_each_entry(other, &kftp_sinks, live)
 		if (d_inode(other->dir.dentry) == d_inode(sink->dir.dentry) &&
 		    (!strcmp(other->name, sink->name) ||
-		     !strcmp(other->name, sink->part) ||
-		     !strcmp(other->part, sink->name)))
+		     !strcasecmp(other->name, sink->part) ||
+		     !strcasecmp(other->part, sink->name)))
 			err = -EBUSY;
 	if (!err)
 		list_add(&sink->live, &kftp_sinks);

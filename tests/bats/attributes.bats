@@ -133,7 +133,7 @@ repeat() { # text times
 
 @test "host takes IPv6 literals, with a scope too" {
 	takes a host ::1 2001:db8::1 ::ffff:192.0.2.1 fe80::1%kftp0 2001:db8:1:2:3:4:5:6 \
-		fe80::1%abcdefghijklmnopqrstuvwxyzabcdefghijklmn
+		fe80::1%abcdefghijklmno
 }
 
 @test "host takes DNS names of up to 253 characters" {
@@ -145,7 +145,7 @@ repeat() { # text times
 	repeat abcdefg. 31
 	refuses EINVAL a host 1.2.3 1.2.3.4.5 256.1.1.1 1.2.3.400 1.2.3. 12345 ... 1..2 2001:db8::g 1:2:3 :::1 \
 		0127.0.0.1 192.0.2.01 '[::1]' 'a b.test' 'ftp.test ' ' ftp.test' ftp.test/ 'ftp;test' alice@ftp.test \
-		ftp.test:21 fe80::1% ab x $'caf\xc3\xa9.test' 'ex%41.test' "${REPLY}abcdef" "fe80::1%${REPLY::41}"
+		ftp.test:21 fe80::1% ab x $'caf\xc3\xa9.test' 'ex%41.test' "${REPLY}abcdef" fe80::1%abcdefghijklmnop fe80:0001:0002:0003:0004:0005:0006:0007%abcdefghi
 }
 
 @test "port takes 1 to 65535 and nothing else" {

@@ -809,6 +809,11 @@ for code in (426, 451, 552):
     fetch(f"226-then-{code}-in-data", {"SIZE": ["502 what?"], "RETR": [
         "150 coming", connect, "226 sent", send(PAYLOAD[:2000]), f"{code} no", pause(0.3), finish]},
           fails(errno_of(code), code=code))
+fetch("226-then-421-in-data", {"SIZE": ["502 what?"], "RETR": [
+    "150 coming", connect, "226 sent", send(PAYLOAD[:2000]), "421 idle", pause(0.3), send(PAYLOAD[2000:]), finish]},
+      done(state={"size": "-1"}))
+fetch("226-then-421-without-size", {"SIZE": ["502 what?"], "RETR": [*GO, b"226 sent\r\n421 idle\r\n", hang_up]},
+      done(state={"size": "-1"}))
 fetch("226-then-226-in-data", {"SIZE": ["502 what?"], "RETR": [
     "150 coming", connect, "226 sent", pause(0.1), "226 sent", pause(0.1), send(PAYLOAD), finish]},
       done(state={"size": "-1"}))
@@ -998,6 +1003,8 @@ announced("says-2-64", "x (18446744073709555712 bytes)", done())
 announced("name-says-wrong", "a (1 bytes) file (4096 bytes)", done())
 fetch("150-name-says-it-alone", {"SIZE": ["500 what?"], "RETR": [
     "150 coming: a (17 bytes)", connect, move, finish, "226 sent"]}, done(state={"size": "-1"}), remote="a (17 bytes)")
+fetch("150-name-in-brackets", {"SIZE": ["500 what?"], "RETR": [
+    "150 coming (17 bytes)", connect, move, finish, "226 sent"]}, done(state={"size": "-1"}), remote="17 bytes")
 fetch("150-second-says-wrong", {"SIZE": ["500 what?"], "RETR": ["150 coming", "125 now (4097 bytes)", connect, move,
                                                                 finish, "226 sent"]}, fails("EIO"))
 case("size-lies-after", {"SIZE": [tell_store_size(1)]}, put=fails("EIO", state={"phase": "commit"}))
