@@ -610,9 +610,6 @@ except OSError as error:
 	get rest-good a "dst=$DIR/mount/a"
 	refuse_start EOPNOTSUPP a
 	[[ -z $(ls -A "$DIR/mount") ]]
-	# Nobody is taken for one who writes there.
-	mount -o remount,ro "$DIR/mount"
-	mount -o remount,rw "$DIR/mount"
 	set_attr a resume 0
 	start a
 	expect_done a
