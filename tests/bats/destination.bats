@@ -15,6 +15,7 @@ setup() {
 
 teardown() {
 	ulimit -S -f unlimited
+	fsfreeze --unfreeze "$DIR/mount" 2>/dev/null || :
 	clean_up
 	unmount_all
 	swapoff "$SPACE/swap" 2>/dev/null || :
@@ -390,6 +391,8 @@ mount_small() { # KiB
 	# Nor is it what an earlier run left of the same file.
 	set_attr b resume 1
 	refuse_start EBUSY b
+	set_attr b dst "$DIR/mount/any/.X.KFTP-part"
+	refuse_start EBUSY b
 	release a
 	expect_done a
 	assert_content "$DIR/mount/any/x" "$PAYLOAD"
@@ -445,6 +448,33 @@ mount_small() { # KiB
 	expect_cancelled a
 	start b
 	expect_done b
+}
+
+@test "a destination is a job's until its temporary file is gone, however long its disk takes" {
+	local starter
+	truncate -s 16M "$SPACE/image"
+	mkfs.ext4 -q "$SPACE/image"
+	mount -o loop "$SPACE/image" "$DIR/mount"
+	play gated a "dst=$DIR/mount/x"
+	play gated b "dst=$DIR/mount/x"
+	start a
+	wait_state a bytes 1024
+	fsfreeze --freeze "$DIR/mount"
+	cancel a
+	nap 0.5
+	# Who goes on to the disk waits as long as that does.
+	bash -c "echo 1 >'$CONFIG/b/start'" 2>"$DIR/said" 3>&- &
+	starter=$!
+	nap 1
+	fsfreeze --unfreeze "$DIR/mount"
+	run -1 wait "$starter"
+	assert_content "$DIR/said" "bash: line 1: echo: write error: Device or resource busy"$'\n'
+	expect_cancelled a
+	start b
+	release b
+	expect_done b
+	assert_content "$DIR/mount/x" "$PAYLOAD"
+	umount "$DIR/mount"
 }
 
 @test "a second job is EBUSY while the first is only queued" {

@@ -386,6 +386,16 @@ put_all() { # attribute=value...
 	no_more_sockets "$sockets"
 }
 
+@test "a src of just 4 GiB is not taken for an empty one" {
+	truncate -s 4G "$SPACE/whole"
+	store store-hold a "src=$SPACE/whole"
+	start a
+	wait_state a bytes '[1-9].*'
+	assert_state a size 4294967296
+	cancel a
+	expect_cancelled a
+}
+
 @test "the source's file system can be unmounted as soon as a put is done, failed, cancelled or refused" {
 	local case
 	mount -t tmpfs -o size=8m tmpfs "$DIR/mount"

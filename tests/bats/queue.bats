@@ -284,6 +284,65 @@ occupy() { # name
 	END
 }
 
+# bats test_tags=long
+@test "who cancels beside a start stops it, if only the next time, though it is not its turn" {
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	job a
+	run timeout -s KILL 60 python3 - "$CONFIG/a" "$STATE/a/status" <<-'END'
+		import os, sys, time
+		start, cancel = (os.open(f"{sys.argv[1]}/{name}", os.O_WRONLY) for name in ("start", "cancel"))
+		status = os.open(sys.argv[2], os.O_RDONLY)
+		other = os.fork()
+		while not other:
+		    os.pwrite(cancel, b"1\n", 0)
+		for run in range(500):
+		    os.pwrite(start, b"1\n", 0)
+		    until = time.monotonic() + 5
+		    while os.pread(status, 16, 0) in (b"queued\n", b"running\n") and time.monotonic() < until:
+		        pass
+		    if time.monotonic() >= until:
+		        break
+		else:
+		    run = None
+		os.kill(other, 9)
+		if run is not None:
+		    sys.exit(f"run {run} is queued yet")
+	END
+	assert_success
+}
+
+@test "what is stored beside a start is what that goes by, or EBUSY" {
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	mkdir "$DIR/here"
+	job a "dst=$DIR/here/one"
+	run timeout -s KILL 60 python3 - "$CONFIG/a" "$DIR/here" <<-'END'
+		import os, sys
+		start, cancel, dst = (os.open(f"{sys.argv[1]}/{name}", os.O_RDWR if name == "dst" else os.O_WRONLY)
+		                      for name in ("start", "cancel", "dst"))
+		names = [sys.argv[2] + "/one", sys.argv[2] + "/two"]
+		other = os.fork()
+		while not other:
+		    for name in names:
+		        try:
+		            os.pwrite(dst, name.encode(), 0)
+		        except OSError:
+		            pass
+		try:
+		    for run in range(100):
+		        os.pwrite(start, b"1\n", 0)
+		        goes = [name for name in os.listdir(sys.argv[2]) if name.endswith(".kftp-part")]
+		        says = os.pread(os.open(f"{sys.argv[1]}/dst", os.O_RDONLY), 4096, 0).decode().strip()
+		        os.pwrite(cancel, b"1\n", 0)
+		        if goes != [f".{os.path.basename(says)}.kftp-part"]:
+		            sys.exit(f"run {run} goes to {goes}, and dst is {says}")
+		finally:
+		    os.kill(other, 9)
+	END
+	assert_success
+}
+
 @test "a run is not cancelled by what was said before it" {
 	play plain a
 	for _ in 1 2 3; do

@@ -375,6 +375,45 @@ teardown() {
 	ask deaf
 }
 
+# bats test_tags=long
+@test "no uevent follows a job's removal, though its run ends at that moment" {
+	local round
+	ask listen
+	port_of plain
+	run timeout -s KILL 60 python3 - "$CONFIG" "$STATE" "$DIR" "$SERVER4" "$REPLY" <<-'END'
+		import os, sys, time
+		config, state, directory, host, port = sys.argv[1:]
+
+		def put(path, text):
+		    with open(path, "w") as file:
+		        file.write(text)
+
+		took = 0
+		for round in range(60):
+		    job = f"{config}/a{round}"
+		    os.mkdir(job)
+		    for name, value in (("host", host), ("port", port), ("src", "x"), ("dst", f"{directory}/a{round}")):
+		        put(f"{job}/{name}", value)
+		    status = os.open(f"{state}/a{round}/status", os.O_RDONLY)
+		    began = time.monotonic()
+		    put(f"{job}/start", "1")
+		    if not round % 10:
+		        while os.pread(status, 16, 0) in (b"queued\n", b"running\n"):
+		            pass
+		        took = time.monotonic() - began
+		    else:
+		        time.sleep(max(0, took * (60 + round) / 120 - (time.monotonic() - began)))
+		    os.rmdir(job)
+	END
+	assert_success
+	ask heard 1 none 1
+	for round in {0..59}; do
+		ask heard 0 "a$round" 9
+		[[ $REPLY == "add "*"; remove "* && ${REPLY##*; } == "remove "* ]] || fail "$REPLY"
+	done
+	ask deaf
+}
+
 @test "the uevent file of the device shows the same variables" {
 	job a
 	whole "$STATE/a/uevent"

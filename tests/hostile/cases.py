@@ -303,7 +303,7 @@ def first_time(bad, good):
 
 
 def lines_of(code, count):
-    return [f"{code}-line"] * (count - 1) + [f"{code} line"]
+    return ["\r\n".join([f"{code}-line"] * (count - 1) + [f"{code} line"])]
 
 
 def bytes_of(code, total):
