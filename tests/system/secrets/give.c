@@ -7,7 +7,7 @@
  * The secret is what two hexadecimal numbers differ in, bit by bit: neither
  * command line nor script has it. It is put together on the stack, with TEXT
  * before or after it, and wiped there.
- *	-c	carelessly: leaves a copy in memory that it frees, to show that
+ *	-c	carelessly: leaves copies in memory that it frees, to show that
  *		such are found
  *	-k	keeps FILE open, and waits, until standard input ends
  * Exit status: 0, or 1 where the write was refused; the error is on standard
@@ -83,13 +83,13 @@ int main(int argc, char **argv)
 	if (wrote < 0)
 		puts(strerror(errno));
 	if (careless) {
-		static char *copy;
+		size_t size = 1 << 20, at;
+		char *copies = malloc(size);
 
-		copy = malloc(65536);
-		if (copy) {
-			memcpy(copy + 32768, secret, len);
-			__asm__ volatile("" : : "r"(copy) : "memory");
-		}
+		/* many, as some of what is freed is soon in use again */
+		for (at = 0; copies && at + sizeof(secret) <= size; at += 4096)
+			memcpy(copies + at, secret, len);
+		__asm__ volatile("" : : "r"(copies) : "memory");
 	}
 	explicit_bzero(secret, sizeof(secret));
 	if (keeps) {
