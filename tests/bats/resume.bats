@@ -10,6 +10,8 @@ load kftp
 
 SPACE=/scratch/kftp-resume
 BODY=$KFTP_DIR/script/body
+TRACING=/sys/kernel/tracing
+EVENTS=(kprobes/kftp_record ext4/ext4_sync_file_enter)
 
 setup() {
 	mkdir -p "$SPACE" "$DIR/mount"
@@ -18,9 +20,23 @@ setup() {
 teardown() {
 	[[ -d $CONFIG ]] || insmod "$KFTP_MODULE"
 	fsfreeze --unfreeze "$DIR/mount" 2>/dev/null || :
+	untrace
 	clean_up
 	unmount_all
 	rm -rf "$SPACE" "$KFTP_DIR"/script/go/* "$KFTP_DIR"/script/store/*
+}
+
+untrace() {
+	local event
+	for event in "${EVENTS[@]}"; do
+		if [[ -e $TRACING/events/$event/enable ]]; then
+			printf '0\n' >"$TRACING/events/$event/enable"
+		fi
+	done
+	if [[ -e $TRACING/kprobe_events ]]; then
+		printf '\n' >"$TRACING/kprobe_events"
+		printf '\n' >"$TRACING/trace"
+	fi
 }
 
 # A resumable get of a case of the scripted server.
@@ -211,6 +227,25 @@ except OSError as error:
 	state a resumed
 	((REPLY >= 100000)) || fail "what was kept is lost"
 	umount "$DIR/mount"
+}
+
+@test "what is said to be on its disk is there before that is said" {
+	local event line seen=
+	mountpoint -q "$TRACING" || mount -t tracefs tracefs "$TRACING"
+	printf 'p:kftp_record vfs_setxattr\n' >"$TRACING/kprobe_events"
+	for event in "${EVENTS[@]}"; do
+		printf '1\n' >"$TRACING/events/$event/enable"
+	done
+	get rest-good a
+	begin a
+	while read -r line; do
+		case $line in
+		*' kftp_record: '*) seen+='record ' ;;
+		*' ext4_sync_file_enter: '*) seen+='sync ' ;;
+		esac
+	done <"$TRACING/trace"
+	# The first one says that there is nothing yet.
+	[[ $seen =~ ^'record '('sync record ')+$ ]] || fail "$seen"
 }
 
 @test "a part whose record is taken away while it grows is published, and its file system is free" {
