@@ -391,6 +391,7 @@ mount_small() { # KiB
 	# Nor is it what an earlier run left of the same file.
 	set_attr b resume 1
 	refuse_start EBUSY b
+	# Nor is its temporary file another's destination.
 	set_attr b dst "$DIR/mount/any/.X.KFTP-part"
 	refuse_start EBUSY b
 	release a
@@ -451,7 +452,7 @@ mount_small() { # KiB
 }
 
 @test "a destination is a job's until its temporary file is gone, however long its disk takes" {
-	local starter
+	local starter status=0 until
 	truncate -s 16M "$SPACE/image"
 	mkfs.ext4 -q "$SPACE/image"
 	mount -o loop "$SPACE/image" "$DIR/mount"
@@ -462,12 +463,16 @@ mount_small() { # KiB
 	fsfreeze --freeze "$DIR/mount"
 	cancel a
 	nap 0.5
-	# Who goes on to the disk waits as long as that does.
+	# If it were let past, it would wait for the disk.
 	bash -c "echo 1 >'$CONFIG/b/start'" 2>"$DIR/said" 3>&- &
 	starter=$!
-	nap 1
+	until=$((SECONDS + 10))
+	until [[ -s $DIR/said ]] || ((SECONDS > until)); do
+		nap 0.1
+	done
 	fsfreeze --unfreeze "$DIR/mount"
-	run -1 wait "$starter"
+	wait "$starter" || status=$?
+	assert_equal "$status" 1
 	assert_content "$DIR/said" "bash: line 1: echo: write error: Device or resource busy"$'\n'
 	expect_cancelled a
 	start b

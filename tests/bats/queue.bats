@@ -296,20 +296,18 @@ occupy() { # name
 		other = os.fork()
 		while not other:
 		    os.pwrite(cancel, b"1\n", 0)
-		for run in range(500):
-		    os.pwrite(start, b"1\n", 0)
-		    until = time.monotonic() + 5
-		    while os.pread(status, 16, 0) in (b"queued\n", b"running\n") and time.monotonic() < until:
-		        pass
-		    if time.monotonic() >= until:
-		        break
-		else:
-		    run = None
-		os.kill(other, 9)
-		if run is not None:
-		    sys.exit(f"run {run} is queued yet")
+		try:
+		    for run in range(500):
+		        os.pwrite(start, b"1\n", 0)
+		        until = time.monotonic() + 5
+		        while os.pread(status, 16, 0) in (b"queued\n", b"running\n"):
+		            if time.monotonic() > until:
+		                sys.exit(f"run {run} is still queued")
+		finally:
+		    os.kill(other, 9)
 	END
 	assert_success
+	assert_state first status running
 }
 
 @test "what is stored beside a start is what that goes by, or EBUSY" {
@@ -341,6 +339,7 @@ occupy() { # name
 		    os.kill(other, 9)
 	END
 	assert_success
+	assert_state first status running
 }
 
 @test "a run is not cancelled by what was said before it" {
