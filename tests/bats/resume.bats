@@ -11,7 +11,7 @@ load kftp
 SPACE=/scratch/kftp-resume
 BODY=$KFTP_DIR/script/body
 TRACING=/sys/kernel/tracing
-EVENTS=(kprobes/kftp_record ext4/ext4_sync_file_enter)
+EVENTS=(kprobes/kftp_record ext4/ext4_sync_file_exit)
 
 setup() {
 	mkdir -p "$SPACE" "$DIR/mount"
@@ -230,18 +230,21 @@ except OSError as error:
 }
 
 @test "what is said to be on its disk is there before that is said" {
-	local event line seen=
+	local event inode line seen=
 	mountpoint -q "$TRACING" || mount -t tracefs tracefs "$TRACING"
+	printf '\n' >"$TRACING/trace"
 	printf 'p:kftp_record vfs_setxattr\n' >"$TRACING/kprobe_events"
 	for event in "${EVENTS[@]}"; do
 		printf '1\n' >"$TRACING/events/$event/enable"
 	done
 	get rest-good a
 	begin a
+	part_of "$SPACE/a"
+	inode=$(stat -c %i "$REPLY")
 	while read -r line; do
 		case $line in
 		*' kftp_record: '*) seen+='record ' ;;
-		*' ext4_sync_file_enter: '*) seen+='sync ' ;;
+		*' ext4_sync_file_exit: '*" ino $inode "*) seen+='sync ' ;;
 		esac
 	done <"$TRACING/trace"
 	# The first one says that there is nothing yet.
