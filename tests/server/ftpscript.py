@@ -44,6 +44,7 @@ EVIL = b"evil" * 1024
 BODIES = {name: random.Random(size).randbytes(size) for name, size in (("medium", (1 << 20) + 3),
                                                                        ("large", (6 << 20) + 5))}
 CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
 # Nothing that a test starts may outlive it: the longest patience of any step.
 PATIENCE = 60
 
@@ -62,14 +63,13 @@ def network_of(path):
     if not path:
         yield
         return
-    libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net", "rb") as home, open(path, "rb") as away:
-        if libc.setns(away.fileno(), CLONE_NEWNET):
+        if LIBC.setns(away.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "setns " + path)
         try:
             yield
         finally:
-            if libc.setns(home.fileno(), CLONE_NEWNET):
+            if LIBC.setns(home.fileno(), CLONE_NEWNET):
                 os._exit(1)
 
 
@@ -229,12 +229,11 @@ class Session:
         """The address that the client knows the server by."""
         return self.here[0].removeprefix("::ffff:").partition("%")[0]
 
-    def dial(self, path=None, source=None, port=0, window=0):
+    def dial(self, source, port=0, window=0):
         """A connection to the address that the client announced; from a port, with a small window."""
         address, there = self.target
-        with network_of(path):
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            sock = socket.socket(family, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
         scope = (0, self.there[3]) if family == socket.AF_INET6 else ()
         sock.settimeout(5)
         if window:
@@ -320,7 +319,7 @@ def echo_password(before, after):
 def connect_from(port=0, window=0):
     def step(session):
         try:
-            session.data = session.dial(None, session.own(), port, window)
+            session.data = session.dial(session.own(), port, window)
             session.note_data("data", "open")
         except OSError as error:
             session.note_data("data", reason(error))
@@ -409,18 +408,21 @@ def refusal(error):
 
 def third(watch, times=1):
     """Connects from another host's address, with data of its own, and perhaps watches what becomes of it."""
+    def once(session):
+        try:
+            sock = session.dial(session.server.third6 if ":" in session.target[0] else session.server.third4)
+        except OSError as error:
+            session.note_data("third", refusal(error))
+            return
+        session.spare.append(sock)
+        with contextlib.suppress(OSError):
+            sock.sendall(EVIL)
+        session.note_data("third", fate(sock, watch) if watch else "open")
+
     def step(session):
-        for _ in range(times):
-            try:
-                source = session.server.third6 if ":" in session.target[0] else session.server.third4
-                sock = session.dial(session.server.third_netns, source)
-            except OSError as error:
-                session.note_data("third", refusal(error))
-                continue
-            session.spare.append(sock)
-            with contextlib.suppress(OSError):
-                sock.sendall(EVIL)
-            session.note_data("third", fate(sock, watch) if watch else "open")
+        with network_of(session.server.third_netns):
+            for _ in range(times):
+                once(session)
     return step
 
 
@@ -439,7 +441,7 @@ def send_urgent(payload):
 def second(session):
     """Another connection from the server's own address."""
     try:
-        sock = session.dial(source=session.own())
+        sock = session.dial(session.own())
     except OSError as error:
         session.note_data("second", refusal(error))
         return
