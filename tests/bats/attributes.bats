@@ -145,7 +145,8 @@ repeat() { # text times
 	repeat abcdefg. 31
 	refuses EINVAL a host 1.2.3 1.2.3.4.5 256.1.1.1 1.2.3.400 1.2.3. 12345 ... 1..2 2001:db8::g 1:2:3 :::1 \
 		0127.0.0.1 192.0.2.01 '[::1]' 'a b.test' 'ftp.test ' ' ftp.test' ftp.test/ 'ftp;test' alice@ftp.test \
-		ftp.test:21 fe80::1% ab x $'caf\xc3\xa9.test' 'ex%41.test' "${REPLY}abcdef" fe80::1%abcdefghijklmnop fe80:0001:0002:0003:0004:0005:0006:0007%abcdefghi
+		ftp.test:21 fe80::1% ab x $'caf\xc3\xa9.test' $'caf\xe9.test' $'\xc0.test' 'ex%41.test' "${REPLY}abcdef" \
+		fe80::1%abcdefghijklmnop fe80:0001:0002:0003:0004:0005:0006:0007%abcdefghi
 }
 
 @test "port takes 1 to 65535 and nothing else" {
@@ -394,7 +395,7 @@ repeat() { # text times
 @test "a job's name with anything else in it is refused" {
 	local name
 	repeat n 65
-	for name in .x 'a b' a:b a! $'a\nb' $'caf\xc3\xa9' 'a%s' "$REPLY"; do
+	for name in .x 'a b' a:b a! $'a\nb' $'caf\xc3\xa9' $'caf\xe9' $'\xc0' 'a%s' "$REPLY"; do
 		run mkdir -- "$CONFIG/$name"
 		assert_failure
 		[[ ! -e $STATE/$name ]] || fail "$name has state"

@@ -78,6 +78,22 @@ occupy() { # name
 	assert_equal "$REPLY" "${LOG_FROM[plain]}"
 }
 
+@test "a deadline in the queue holds also behind those of others that are later" {
+	printf '1\n' >"$MAX_ACTIVE"
+	occupy first
+	job a deadline_sec=3600
+	job b deadline_sec=1
+	job c deadline_sec=2
+	start a b c
+	expect_failed b ETIMEDOUT
+	assert_took b 1000 2500
+	expect_failed c ETIMEDOUT
+	assert_took c 2000 3500
+	assert_state a status queued
+	release first
+	expect_done a
+}
+
 @test "timeout_sec does not count in the queue" {
 	printf '1\n' >"$MAX_ACTIVE"
 	occupy first
@@ -320,6 +336,8 @@ occupy() { # name
 		start, cancel, dst = (os.open(f"{sys.argv[1]}/{name}", os.O_RDWR if name == "dst" else os.O_WRONLY)
 		                      for name in ("start", "cancel", "dst"))
 		names = [sys.argv[2] + "/one", sys.argv[2] + "/two"]
+		run = 0
+		said = set()
 		other = os.fork()
 		while not other:
 		    for name in names:
@@ -328,13 +346,17 @@ occupy() { # name
 		        except OSError:
 		            pass
 		try:
-		    for run in range(100):
+		    # And until both were seen to get in.
+		    while run < 100 or said != set(names):
+		        run += 1
 		        os.pwrite(start, b"1\n", 0)
 		        goes = [name for name in os.listdir(sys.argv[2]) if name.endswith(".kftp-part")]
-		        says = os.pread(os.open(f"{sys.argv[1]}/dst", os.O_RDONLY), 4096, 0).decode().strip()
+		        with open(f"{sys.argv[1]}/dst") as file:
+		            says = file.read().strip()
 		        os.pwrite(cancel, b"1\n", 0)
 		        if goes != [f".{os.path.basename(says)}.kftp-part"]:
 		            sys.exit(f"run {run} goes to {goes}, and dst is {says}")
+		        said.add(says)
 		finally:
 		    os.kill(other, 9)
 	END

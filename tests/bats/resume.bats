@@ -20,8 +20,8 @@ setup() {
 teardown() {
 	[[ -d $CONFIG ]] || insmod "$KFTP_MODULE"
 	fsfreeze --unfreeze "$DIR/mount" 2>/dev/null || :
-	untrace
 	clean_up
+	untrace
 	unmount_all
 	rm -rf "$SPACE" "$KFTP_DIR"/script/go/* "$KFTP_DIR"/script/store/*
 }

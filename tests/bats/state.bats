@@ -290,6 +290,32 @@ teardown() {
 	ask drop
 }
 
+@test "who polls again and again is told of a removal each time" {
+	run timeout -s KILL 60 python3 - "$CONFIG/a" "$STATE/a/status" <<-'END'
+		import errno, os, select, sys, threading
+		for round in range(100):
+		    os.mkdir(sys.argv[1])
+		    status = os.open(sys.argv[2], os.O_RDONLY)
+		    poller = select.poll()
+		    poller.register(status, select.POLLPRI)
+		    removal = threading.Thread(target=os.rmdir, args=(sys.argv[1],))
+		    try:
+		        while True:
+		            if os.pread(status, 16, 0) != b"idle\n":
+		                sys.exit(f"round {round}: not idle")
+		            if not removal.ident:
+		                removal.start()
+		            if not poller.poll(10000):
+		                sys.exit(f"round {round}: not told")
+		    except OSError as error:
+		        if error.errno != errno.ENODEV:
+		            raise
+		    removal.join()
+		    os.close(status)
+	END
+	assert_success
+}
+
 @test "poll wakes when a running job is removed" {
 	play hold-accept a
 	start a
@@ -406,6 +432,7 @@ teardown() {
 		    os.rmdir(job)
 	END
 	assert_success
+	# What comes late has a second.
 	ask heard 1 none 1
 	for round in {0..59}; do
 		ask heard 0 "a$round" 9
