@@ -48,7 +48,8 @@ get() { # case name attribute=value...
 begin() { # job...
 	local job
 	for job; do
-		set_attr "$job" rate_limit 500000
+		# The more there are, the later is the last one looked at.
+		set_attr "$job" rate_limit $((1000000 / (1 + $#)))
 		printf 'old\n' >"$SPACE/$job"
 		start "$job"
 	done

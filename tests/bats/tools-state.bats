@@ -460,14 +460,19 @@ told() { # address argument...
 }
 
 @test "systemd is told how a job comes on, also with -q, at most once a second" {
-	local address line rate last ms n ended
+	local address line rate last ms n ended all
 	for address in "$DIR/notify" @kftp-notify; do
 		play steady "a${#address}"
 		start "a${#address}"
 		wait_state "a${#address}" phase transfer
-		told "$address" -q "a${#address}" >"$DIR/told" 2>&1 3>&- &
+		: >"$DIR/told"
+		told "$address" -q "a${#address}" >>"$DIR/told" 2>&1 3>&- &
 		WAITER=$!
-		nap 5
+		for ((n = 0; n < 100; n++)); do
+			mapfile -t all <"$DIR/told"
+			((${#all[@]} < 4)) || break
+			nap 0.2
+		done
 		cancel "a${#address}"
 		end_wait 0
 		n=0 last=-1000 rate=0 ended=''
