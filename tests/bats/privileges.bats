@@ -147,6 +147,11 @@ store_all_by() { # command...
 	release c
 	expect_failed c EACCES
 	[[ ! -e $OPEN/his/a && ! -e $OPEN/his/b && ! -e $OPEN/his/c ]]
+	# Nor is it anybody else who cleans up.
+	assert_no_part "$OPEN/his/a"
+	assert_no_part "$OPEN/his/b"
+	part_of "$OPEN/his/c"
+	[[ -e $REPLY ]] || fail "$REPLY is gone, where he may not remove it"
 }
 
 @test "a caller with a limit of no bytes at all gets EFBIG, and no signal" {

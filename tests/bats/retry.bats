@@ -205,6 +205,15 @@ wait_long() { # name attribute=value...
 	assert_state a run 2
 }
 
+@test "cancel acts between an attempt that has failed and the wait for the next" {
+	play stall-quit-of-450 a retries=5 retry_delay_sec=1000
+	start a
+	# The answer is waited for a while.
+	wait_log stall-quit-of-450 '< QUIT'
+	cancel_at_once a
+	assert_state a attempts 1
+}
+
 @test "rmdir and rmmod act during the wait at once" {
 	local before
 	wait_long a

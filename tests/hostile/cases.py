@@ -1203,6 +1203,8 @@ look("rest-hang-up", None, fails("ECONNRESET"), REST=[hang_up], **LARGE)
 # Whoever connects for a transfer that does not take place is not taken for who connects for the next.
 look("rest-501-and-connects", None, done(saw=WHOLE),
      REST=[connect, send(EVIL), pause(0.3), "501 no"], **LARGE)
+# What was said for what was compared is not said for what is sent.
+look("store-without-150", None, times_out(saw=[("data taken: 0", 1)]), STOR=[connect, take(), finish, "226 got it"])
 look("retr-551", ["551 no"], done(saw=[("< REST 0", 1), *WHOLE]), **LARGE)
 
 # What is asked of the file

@@ -574,6 +574,7 @@ CASES = {
     "stall-in-data": {"RETR": [*BEGUN, stall]},
     "stall-quit": {"QUIT": [stall]},
     "stall-quit-of-failure": {"RETR": ["550 no"], "QUIT": [stall]},
+    "stall-quit-of-450": {"RETR": ["450 busy"], "QUIT": [stall]},
     "never-connects": {"RETR": ["150 coming", stall]},
     "reset-in-data": {"RETR": [*BEGUN, reset]},
     "552-after-data": {"RETR": [*SENT, "552 quota"]},
