@@ -20,12 +20,14 @@
  * @control: zeroed
  * @state: where final replies are shown
  * @pass: what must not be shown; lives as long as @control
+ * @listener: of the session's data connections; lives as long
  */
 void kftp_control_init(struct kftp_control *control, struct kftp_state *state,
-		       const char *pass)
+		       const char *pass, struct kftp_sock *listener)
 {
 	control->state = state;
 	control->pass = pass;
+	control->listener = listener;
 	control->fresh = true;
 }
 
@@ -143,8 +145,11 @@ static int control_in_step(struct kftp_control *control)
 		return 0;
 
 	code = kftp_control_try_reply(control);
-	if (!code && kftp_reply_may_be(&control->reply, 421))
+	if (!code && kftp_reply_may_be(&control->reply, 421)) {
+		/* what connects meanwhile would wait with all that it sends */
+		kftp_sock_close(control->listener);
 		code = control_wait_reply(control);
+	}
 	if (code < 0)
 		return code;
 	if (code != 421)

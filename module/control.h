@@ -16,6 +16,7 @@
  * @sock: the connection
  * @state: where final replies are shown
  * @pass: the password, masked in what is shown
+ * @listener: nobody is to connect to it any more when the server takes its leave
  * @reply: the reply under way, or the last one
  * @fresh: @reply is complete: the next byte begins another
  * @in: bytes received
@@ -30,6 +31,7 @@ struct kftp_control {
 	struct kftp_sock sock;
 	struct kftp_state *state;
 	const char *pass;
+	struct kftp_sock *listener;
 	struct kftp_reply reply;
 	bool fresh;
 	size_t in_pos;
@@ -40,7 +42,7 @@ struct kftp_control {
 };
 
 void kftp_control_init(struct kftp_control *control, struct kftp_state *state,
-		       const char *pass);
+		       const char *pass, struct kftp_sock *listener);
 int kftp_control_send(struct kftp_control *control, const char *verb,
 		      const char *arg);
 int kftp_control_command(struct kftp_control *control, const char *verb,

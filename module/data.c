@@ -291,14 +291,34 @@ ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink,
 ssize_t kftp_data_send(struct kftp_data *data, struct kftp_source *source,
 		       size_t most)
 {
+	bool idle = kftp_data_idle(data);
 	ssize_t n;
 
 	n = kftp_source_send(source, data->conn.sock->file,
 			     min_t(size_t, most, KFTP_BATCH_BYTES));
-	/* what a slow disk took is no stall of the server's */
-	if (n > 0)
+	/* what a slow disk took is no stall of a server's that has all there was */
+	if (n > 0 && idle)
 		kftp_wait_progress(data->conn.wait);
+	else
+		kftp_data_acked(data);
 	return n;
+}
+
+static const struct tcp_sock *data_tcp(const struct kftp_data *data)
+{
+	return tcp_sk(data->conn.sock->sk);
+}
+
+/**
+ * kftp_data_idle - has the server's host acknowledged all that was sent so far?
+ * @data: with a connection to which bytes are sent, and not ended
+ *
+ * Return: true if nothing is on its way, so that the server waits for us.
+ */
+bool kftp_data_idle(const struct kftp_data *data)
+{
+	return READ_ONCE(data_tcp(data)->snd_una) ==
+	       READ_ONCE(data_tcp(data)->write_seq);
 }
 
 /**
@@ -310,12 +330,35 @@ ssize_t kftp_data_send(struct kftp_data *data, struct kftp_source *source,
  */
 void kftp_data_acked(struct kftp_data *data)
 {
-	u32 acked = READ_ONCE(tcp_sk(data->conn.sock->sk)->snd_una);
+	u32 acked = READ_ONCE(data_tcp(data)->snd_una);
 
 	if (acked == data->acked)
 		return;
 	data->acked = acked;
 	kftp_wait_progress(data->conn.wait);
+}
+
+/**
+ * kftp_data_end - say that there is no more
+ * @data: with a connection
+ */
+void kftp_data_end(struct kftp_data *data)
+{
+	data->end = READ_ONCE(data_tcp(data)->write_seq);
+	kftp_sock_shutdown(&data->conn);
+}
+
+/**
+ * kftp_data_taken - has the server's host acknowledged all that was sent?
+ * @data: after kftp_data_end(); the connection may have ended, too
+ *
+ * Whatever a server says before, it need not have what is not acknowledged yet.
+ *
+ * Return: true if nothing is left to be sent.
+ */
+bool kftp_data_taken(const struct kftp_data *data)
+{
+	return !before(READ_ONCE(data_tcp(data)->snd_una), data->end);
 }
 
 /**

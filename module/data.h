@@ -43,6 +43,7 @@ struct kftp_batch {
  * @server: whose connection is taken; the port does not matter
  * @peer: the other end of @conn
  * @acked: how far the server has acknowledged what was sent, when last looked at
+ * @end: how far it will have, when it has all
  * @strangers: connections closed because they came from somewhere else
  * @batch: on its way
  */
@@ -52,6 +53,7 @@ struct kftp_data {
 	struct kftp_addr server;
 	struct kftp_addr peer;
 	u32 acked;
+	u32 end;
 	unsigned int strangers;
 	struct kftp_batch batch;
 };
@@ -61,7 +63,10 @@ ssize_t kftp_data_pump(struct kftp_data *data, struct kftp_sink *sink,
 		       size_t most);
 ssize_t kftp_data_send(struct kftp_data *data, struct kftp_source *source,
 		       size_t most);
+bool kftp_data_idle(const struct kftp_data *data);
 void kftp_data_acked(struct kftp_data *data);
+void kftp_data_end(struct kftp_data *data);
+bool kftp_data_taken(const struct kftp_data *data);
 void kftp_data_close(struct kftp_data *data);
 
 #endif /* _KFTP_DATA_H */

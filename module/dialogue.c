@@ -156,7 +156,7 @@ int kftp_dialogue_port(struct dialogue *d)
 		return err;
 	err = kftp_sock_listen(&d->data.listener, d->wait, d->session->net,
 			       &local, config->port_min, config->port_max,
-			       config->rate_limit);
+			       config->rate_limit, is_get(d));
 	if (err)
 		return err;
 	err = kftp_addr_command(&local, command, sizeof(command));
@@ -215,9 +215,9 @@ int kftp_dialogue_watch(struct dialogue *d)
 	/* it cannot have all of what was not sent yet */
 	if (code < 300 && (!d->preliminary || (d->sends && !d->ended)))
 		return -EPROTO;
-	/* the file is there, but not from where we wanted it */
-	if (d->offset && !d->preliminary && code >= 500 && code != 530 &&
-	    code != 550)
+	/* nothing against the file itself, but from where we wanted it */
+	if (d->offset && !d->preliminary && code >= 500 &&
+	    kftp_reply_errno(code) == -EPROTO)
 		d->again = true;
 	d->complete = true;
 	return want_2yz(code);
@@ -243,6 +243,7 @@ int kftp_dialogue_open(struct dialogue *d, const char *verb, const char *path)
 	d->preliminary = 0;
 	d->ended = false;
 	d->complete = false;
+	d->unsure = false;
 	err = kftp_control_send(&d->control, verb, path);
 	if (err)
 		return err;
@@ -294,15 +295,32 @@ static int data_moved(struct dialogue *d, size_t n)
 	return kftp_dialogue_check_size(d, d->bytes);
 }
 
+/* That we took our time is no stall of a server's that has all there was */
+static void data_took_time(struct dialogue *d)
+{
+	if (is_get(d) || kftp_data_idle(&d->data))
+		kftp_wait_progress(d->wait);
+	else
+		kftp_data_acked(&d->data);
+}
+
 static int data_ended(struct dialogue *d)
 {
 	int err = is_get(d) ? 0 : kftp_source_check(&d->session->source);
 
 	if (err)
 		return err;
+	data_took_time(d);
 	d->ended = true;
-	kftp_sock_shutdown(&d->data.conn);
+	kftp_data_end(&d->data);
 	return 0;
+}
+
+/* Both sides agree that there is no more; 226 may come before all is taken */
+static bool data_over(const struct dialogue *d)
+{
+	return d->ended && d->complete &&
+	       (!d->sends || d->unsure || kftp_data_taken(&d->data));
 }
 
 /* A server that has no room resets the connection, and says why on the other */
@@ -319,9 +337,14 @@ static int data_failed(struct dialogue *d, int error)
 		if (!err)
 			err = kftp_dialogue_watch(d);
 	}
-	/* a server that says it has all may end the connection as it likes */
-	if (!err && d->sends && d->ended && d->complete)
+	/*
+	 * A server that says it has all may end the connection as it likes. What
+	 * a reset acknowledges does not count, though.
+	 */
+	if (!err && d->sends && d->ended && d->complete) {
+		d->unsure = !kftp_data_taken(&d->data);
 		return 0;
+	}
 	return err && err != -ETIMEDOUT ? err : -ECONNRESET;
 }
 
@@ -345,7 +368,7 @@ static void data_salvage(struct dialogue *d)
 /* All is sent, and yet the server will not have it */
 static bool data_broken(struct dialogue *d)
 {
-	return d->sends && d->ended && !d->complete &&
+	return d->sends && d->ended && !data_over(d) &&
 	       kftp_sock_poll(&d->data.conn) & EPOLLERR;
 }
 
@@ -371,7 +394,8 @@ static int dialogue_recanted(struct dialogue *d)
  * kftp_dialogue_transfer - move bytes until there are no more
  * @d: a dialogue after kftp_dialogue_open()
  *
- * Over when the data have ended, and the server has said that it agrees.
+ * Over when the data have ended, and the server has said that it agrees, and, of
+ * what was sent, when its host has acknowledged all or it cannot any more.
  *
  * Return: 0 or a negative errno.
  */
@@ -387,7 +411,7 @@ int kftp_dialogue_transfer(struct dialogue *d)
 	kftp_pace_init(&d->pace, d->config->rate_limit, ktime_get_ns());
 	if (is_get(d) && !d->config->rate_limit)
 		gathers = kftp_sock_gather(&d->data.conn, &d->control.sock);
-	while (!d->ended || !d->complete) {
+	while (!data_over(d)) {
 		left = d->ended ? 0 : kftp_pace_left(&d->pace, ktime_get_ns());
 		until = U64_MAX;
 		if (left)
@@ -395,14 +419,15 @@ int kftp_dialogue_transfer(struct dialogue *d)
 		else if (again)
 			until = get_jiffies_64() + 1;
 		else if (d->sends || (gathers && !d->ended))
-			/* once more when the time is up: there may be some */
-			until = min(get_jiffies_64() + KFTP_LOOK_TIME,
-				    d->wait->stall);
+			until = get_jiffies_64() + KFTP_LOOK_TIME;
+		/* once more when the time is up: there may be some */
+		until = min(until, d->wait->stall);
 		err = kftp_wait_until(d->wait, until,
 				      (!d->complete &&
 				       kftp_control_ready(&d->control)) ||
 				      (!d->ended && !left && !again &&
-				       data_ready(d)) || data_broken(d));
+				       data_ready(d)) ||
+				      data_over(d) || data_broken(d));
 		if (err)
 			return err;
 		if (d->sends)
@@ -414,9 +439,8 @@ int kftp_dialogue_transfer(struct dialogue *d)
 			data_salvage(d);
 			return err;
 		}
-		/* that we took our time is no stall of the server's */
 		if (left)
-			kftp_wait_progress(d->wait);
+			data_took_time(d);
 		if (left || d->ended)
 			continue;
 

@@ -29,6 +29,7 @@
  * @preliminary: 1yz replies to the command that moves data
  * @ended: all bytes are moved
  * @complete: the 2yz reply to that command is there
+ * @unsure: and a reset, before the server's host had acknowledged all
  * @doubtful: what is there already is not what it should be
  * @again: without what is there already it may go better
  */
@@ -49,6 +50,7 @@ struct dialogue {
 	unsigned int preliminary;
 	bool ended;
 	bool complete;
+	bool unsure;
 	bool doubtful;
 	bool again;
 };

@@ -41,6 +41,9 @@
 #define KFTP_RCVBUF		(384 * 1024)
 #define KFTP_RCVBUF_MIN		(16 * 1024)
 
+/* Where only replies come, or what a put compares */
+#define KFTP_RCVBUF_FEW		(64 * 1024)
+
 /* So many bytes are worth waking up for, where there may be more soon */
 #define KFTP_RCVLOWAT		(256 * 1024)
 
@@ -269,6 +272,8 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 	 * the socket, and freed with it, not by a worker that outlives it.
 	 */
 	sk->sk_use_task_frag = false;
+	/* nobody reads while a disk is waited for, nor after the last reply */
+	sock_set_rcvbuf(sk, KFTP_RCVBUF_FEW);
 	/* each command is a small segment that the server waits for */
 	tcp_sock_set_nodelay(sk);
 	sock_set_keepalive(sk);
@@ -295,11 +300,12 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
  * one, for its window scale to be in. At a limited rate they hold half a second
  * of it, lest the far end see bursts.
  */
-static void sock_prepare_data(struct sock *sk, u64 rate)
+static void sock_prepare_data(struct sock *sk, u64 rate, bool receives)
 {
 	u64 half = rate ? rate / 2 : U64_MAX;
 
-	sock_set_rcvbuf(sk, clamp_t(u64, half, KFTP_RCVBUF_MIN, KFTP_RCVBUF));
+	sock_set_rcvbuf(sk, clamp_t(u64, half, KFTP_RCVBUF_MIN,
+				    receives ? KFTP_RCVBUF : KFTP_RCVBUF_FEW));
 	lock_sock(sk);
 	/* no byte may be missing, not even one that is called urgent */
 	sock_set_flag(sk, SOCK_URGINLINE);
@@ -310,7 +316,8 @@ static void sock_prepare_data(struct sock *sk, u64 rate)
 }
 
 static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
-		       struct net *net, struct kftp_addr *addr, u64 rate)
+		       struct net *net, struct kftp_addr *addr, u64 rate,
+		       bool receives)
 {
 	int err;
 
@@ -319,7 +326,7 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		return err;
 	/* a run that was aborted may have left the port in TIME_WAIT */
 	sock_set_reuseaddr(ks->sock->sk);
-	sock_prepare_data(ks->sock->sk, rate);
+	sock_prepare_data(ks->sock->sk, rate, receives);
 	/* half-open connections keep a closed listener until their next timer */
 	tcp_sock_set_syncnt(ks->sock->sk, 1);
 
@@ -342,6 +349,7 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
  * @port_min: the range's first port
  * @port_max: its last; 0 for whatever port is free
  * @rate: bytes a second that its connection will carry, 0 for no limit
+ * @receives: a whole file may come, and not just some of it
  *
  * The search starts anywhere in the range, lest the next port be guessed.
  *
@@ -349,14 +357,14 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
  */
 int kftp_sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		     struct net *net, struct kftp_addr *addr,
-		     u16 port_min, u16 port_max, u64 rate)
+		     u16 port_min, u16 port_max, u64 rate, bool receives)
 {
 	u32 first, count, start, i;
 	int err = -EADDRINUSE;
 
 	if (!port_max) {
 		kftp_addr_set_port(addr, 0);
-		return sock_listen(ks, wait, net, addr, rate);
+		return sock_listen(ks, wait, net, addr, rate, receives);
 	}
 
 	first = max_t(u32, port_min, 1);
@@ -367,7 +375,7 @@ int kftp_sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		if (err)
 			return err;
 		kftp_addr_set_port(addr, first + (start + i) % count);
-		err = sock_listen(ks, wait, net, addr, rate);
+		err = sock_listen(ks, wait, net, addr, rate, receives);
 		cond_resched();
 	}
 	return err;

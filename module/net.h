@@ -103,7 +103,7 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 		      struct net *net, const struct kftp_addr *addr);
 int kftp_sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 		     struct net *net, struct kftp_addr *addr,
-		     u16 port_min, u16 port_max, u64 rate);
+		     u16 port_min, u16 port_max, u64 rate, bool receives);
 int kftp_sock_accept(struct kftp_sock *listener, struct kftp_sock *ks,
 		     struct kftp_addr *peer);
 int kftp_sock_local(struct kftp_sock *ks, struct kftp_addr *addr);

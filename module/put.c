@@ -223,11 +223,23 @@ static int put_commit(struct dialogue *d)
 		return err;
 	err = kftp_dialogue_size(d, d->config->dst, &size);
 	/* a server that goes away now has done its work, and does not tell more */
-	if (err)
-		return err == -ECONNRESET ? 0 : err;
-	if (size < 0 || session->base < 0 ||
-	    size - session->base == session->source.size)
+	if (err == -ECONNRESET && !d->offset && !d->unsure)
 		return 0;
+	if (err)
+		return err;
+	if (size >= 0 && session->base >= 0) {
+		if (size - session->base == session->source.size)
+			return 0;
+		d->doubtful = true;
+		return -EIO;
+	}
+	if (d->unsure)
+		return -ECONNRESET;
+	if (!d->offset)
+		return 0;
+	/* it did tell before, and may not have begun where it said */
+	if (d->control.reply.code / 100 == 4)
+		return -EAGAIN;
 	d->doubtful = true;
 	return -EIO;
 }

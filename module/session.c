@@ -101,7 +101,8 @@ static int session_try(struct kftp_session *session, int *err)
 	d->state = session->state;
 	d->version.size = -1;
 	d->expect = -1;
-	kftp_control_init(&d->control, session->state, config_pass(d->config));
+	kftp_control_init(&d->control, session->state, config_pass(d->config),
+			  &d->data.listener);
 
 	*err = (is_get(d) ? 0 : kftp_put_check(d)) ?:
 	       dialogue_connect(d) ?:
@@ -120,9 +121,11 @@ static int session_try(struct kftp_session *session, int *err)
 	kftp_control_close(&d->control);
 	if (d->doubtful && is_get(d))
 		kftp_sink_discard(&session->sink);
-	if (d->doubtful && d->offset && d->config->direction != KFTP_APPEND)
+	if (d->doubtful && d->offset)
 		d->again = true;
-	again = d->again && !session->fresh && !session->sink.failed;
+	/* an append has no beginning of its own to begin at */
+	again = d->again && d->config->direction != KFTP_APPEND &&
+		!session->fresh && !session->sink.failed;
 	if (again)
 		session->fresh = true;
 	/* commands and replies may have held the password */

@@ -98,3 +98,41 @@ make_queued() { # name...
 	expect_done a 60
 	cmp "$SPACE/mount/a" "$FTP_ROOT/pub/big"
 }
+
+# The receive buffers of a job's connections, as far as they are of that kind, and what is in the fullest.
+received() { # ss-filter...
+	local line most=0
+	ROOM=()
+	while read -r line; do
+		[[ $line =~ skmem:\(r([0-9]+),rb([0-9]+), ]] || continue
+		((BASH_REMATCH[1] <= most)) || most=${BASH_REMATCH[1]}
+		ROOM+=("${BASH_REMATCH[2]}")
+	done < <(ss -tmnH state established src "$CLIENT4" dst "$SERVER4" "$@")
+	REPLY=$most
+}
+
+@test "what a server says while nobody listens takes little, and so does what it sends during a put" {
+	local room port before=0
+	cp "$KFTP_DIR/script/body/large" "$DIR/large"
+	play babble a
+	play store-hold b direction=put "src=$DIR/large" dst=b
+	start a b
+	wait_state a phase transfer
+	wait_state b bytes '[1-9][0-9]{5,}'
+	port_of babble
+	port=$REPLY
+	# Until no more comes.
+	while nap 2; received "dport = :$port"; ((REPLY > before)); do
+		before=$REPLY
+	done
+	((REPLY > 32 * 1024)) || fail "only $REPLY bytes came of what it says"
+	((REPLY <= 256 * 1024)) || fail "$((REPLY / 1024)) KiB of what it says"
+	port_of store-hold
+	received "not dport = :$REPLY and not dport = :$port"
+	# Those of the get, whose data are to come in its own pace, and of the put.
+	assert_equal "${#ROOM[@]}" 2
+	for room in "${ROOM[@]}"; do
+		((room <= 128 * 1024 || room == 768 * 1024)) || fail "room for ${ROOM[*]} bytes"
+	done
+	[[ ${ROOM[*]} == *$((128 * 1024))* ]] || fail "room for ${ROOM[*]} bytes"
+}

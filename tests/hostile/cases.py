@@ -17,9 +17,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server"))
 from ftpscript import (
-    BODIES, CASES, EVIL, PAYLOAD, RESUMABLE, STORING, Over, break_data, connect, connect_from, connect_later, drip,
+    BODIES, CASES, EVIL, PAYLOAD, RESUMABLE, STORING, Over, break_data, connect, connect_from, connect_later, drip, drop,
     echo_password, fate, finish, flood, half_close, hang_up, move, pause, refusal, reset, second, send, send_urgent,
-    serve, serve_until, stall, take, tell_store_size, third, third_reset, trickle)
+    serve, serve_until, stall, take, tell_store_size, third, third_reset, trickle, when_offset)
 
 # What is at a destination before, and on the server before a put or an append.
 OLD = b"old\n"
@@ -754,6 +754,9 @@ case("third-before-port-reply", {"PORT": [third(0), "200 noted"], "MOVE": GOOD},
 case("third-many-before-port-reply", {"PORT": [third(0, 24), connect, "200 noted"],
                                       "MOVE": ["150 coming", move, finish, "226 sent"]},
      done(saw=[("third * spoken to", 0)]))
+# Whoever goes away slowly has nobody connect meanwhile.
+case("second-while-421-is-said", {"PORT": ["200 noted\r\n421-going", pause(0.5), second, "421 gone", hang_up]},
+     fails("EAGAIN", code=421, saw=[("second * ECONNREFUSED", 1)]))
 case("other-address-of-the-server", {"MOVE": ["150 coming", connect_from_link_local, connect, move, finish,
                                               "226 sent"]}, done(saw=[("other * closed", 1)]), families=(6,))
 case("other-address-only", {"MOVE": ["150 coming", connect_from_link_local, stall]},
@@ -928,7 +931,23 @@ store("slow-reader", {"MOVE": ["150 go on", connect_from(window=8192), sip(8192,
 store("slow-reader-for-ever", {"MOVE": ["150 go on", connect_from(window=8192), sip(8192, 0.5), finish, "226 got it"]},
       times_out(5), file="large", timeout_sec=3, deadline_sec=5)
 store("zero-window-at-the-end", {"MOVE": ["150 go on", connect_from(window=8192), stall]}, times_out(), file="medium")
+# What is paced fills a buffer slowly: that is no progress of who takes none of it.
+store("zero-window-paced", {"MOVE": ["150 go on", connect_from(window=2304), stall]},
+      Outcome("ETIMEDOUT", least=3000, most=13000), file="medium", rate_limit=1000, timeout_sec=3)
 store("small-window", {"MOVE": ["150 go on", connect_from(window=4096), move, finish, "226 got it"]}, done())
+
+# The whole file is in the client's buffer, and 226 is said when the server has had some of it.
+SIPPED = [connect_from(window=4096), beside(pause(0.3), lambda session: session.say("226 got it\r\n"))]
+for name, steps, outcome in (
+        ("takes-it", [sip(4096, 0.05), finish], done()),
+        ("stalls", [stall], times_out(state={"phase": "transfer"})),
+        ("ends", [drop(2000), pause(0.6), finish], fails("ECONNRESET", code=226)),
+        ("resets", [drop(2000), pause(0.6), break_data], fails("ECONNRESET", code=226))):
+    store(f"226-before-it-{name}", {"SIZE": ["502 what?"], "MOVE": ["150 go on", *SIPPED, *steps]}, outcome,
+          file="buffered")
+store("resets-before-it-says-226", {"SIZE": ["502 what?"], "MOVE": [
+    "150 go on", connect_from(window=4096), drop(2000), break_data, pause(0.3), "226 got it"]},
+      fails(("ECONNRESET", "EPROTO"), code=226), file="buffered")
 
 # A pace is no reason not to look up.
 fetch("paced-hang-up", {"RETR": [*BEGUN, pause(0.5), hang_up]}, fails("ECONNRESET"), rate_limit=20)
@@ -1112,6 +1131,18 @@ fetch("again-not-after-530", {"PASS": ["530 no"]}, fails("EACCES", code=530, saw
       retry_delay_sec=0)
 
 
+def size_before(code):
+    """The size, as long as nothing was to move in this session."""
+    def step(session):
+        if not session.target:
+            tell_store_size()(session)
+        elif code:
+            session.say(f"{code} no\r\n")
+        else:
+            hang_up(session)
+    return step
+
+
 def put_cut_short(*later, **more):
     """The store keeps the first of it, the first time."""
     early = ["150 go on", connect, take(CUT), "426 broken", break_data]
@@ -1132,6 +1163,14 @@ case("again-store-watched", put_cut_short(connect, watch_data(1), "150 go on", t
      put=whole_and(saw=[("watched * still open", 1)]), **large)
 case("again-store-without-size", put_cut_short(SIZE=["502 what?"]), put=whole,
      append=fails("EAGAIN", free=True, state={"attempts": "1"}), **large)
+# It says that it begins there, does not, and then does not tell how much it has: it did before.
+for code, attempts in ((0, 3), (450, 3), (500, 2), (550, 2)):
+    case(f"again-store-size-{code}-after", put_cut_short(
+        "150 go on", connect, take(begin=lambda offset: 0), finish, "226 got it",
+        SIZE=[size_before(code)]),
+         put=whole_and(state={"attempts": str(attempts)}), **{**large, "retries": 2})
+case("again-append-size-550-after", put_cut_short(SIZE=[size_before(550)]),
+     append=fails("EIO", free=True, code=226, content=None), **large)
 case("again-store-size-lies", put_cut_short(SIZE=["213 9223372036854775807"]), put=fails("EIO", free=True), **large)
 case("again-append-shrunk", put_cut_short(SIZE=[first_time(["213 100"], ["213 4"])]),
      append=fails("EIO", free=True, content=None), **large)
@@ -1203,6 +1242,10 @@ look("rest-hang-up", None, fails("ECONNRESET"), REST=[hang_up], **LARGE)
 # Whoever connects for a transfer that does not take place is not taken for who connects for the next.
 look("rest-501-and-connects", None, done(saw=WHOLE),
      REST=[connect, send(EVIL), pause(0.3), "501 no"], **LARGE)
+# Of no room and no right it says nothing against where to begin, and what is there is not cut.
+for code, error in ((550, "ENOENT"), (552, "ENOSPC"), (553, "EPERM")):
+    look(f"store-{code}", None, fails(error, code=code, saw=[("< REST*", 1), ("< STOR*", 1)]), STOR=[f"{code} no"])
+look("store-501", None, done(saw=[("< STOR*", 2), *ANEW[1:]]), STOR=[when_offset(["501 not there"], STORING["STOR"])])
 # What was said for what was compared is not said for what is sent.
 look("store-without-150", None, times_out(saw=[("data taken: 0", 1)]), STOR=[connect, take(), finish, "226 got it"])
 look("retr-551", ["551 no"], done(saw=[("< REST 0", 1), *WHOLE]), **LARGE)

@@ -41,8 +41,8 @@ import time
 PAYLOAD = b"kftp" * 1024
 EVIL = b"evil" * 1024
 # Files that are large enough to be resumed, and one of them to be written directly.
-BODIES = {name: random.Random(size).randbytes(size) for name, size in (("medium", (1 << 20) + 3),
-                                                                       ("large", (6 << 20) + 5))}
+BODIES = {name: random.Random(size).randbytes(size) for name, size in (
+    ("buffered", 100003), ("medium", (1 << 20) + 3), ("large", (6 << 20) + 5))}
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 # Nothing that a test starts may outlive it: the longest patience of any step.
@@ -378,6 +378,14 @@ def finish(session):
     session.data = None
 
 
+def babble(session):
+    """Single bytes on the control connection, none of which waits for another."""
+    session.control.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(OSError):
+        for _ in range(30000):
+            session.control.send(b"x")
+
+
 def half_close(session):
     """Says that it has sent everything, and waits for the client to close first."""
     session.data.shutdown(socket.SHUT_WR)
@@ -580,6 +588,7 @@ CASES = {
     "552-after-data": {"RETR": [*SENT, "552 quota"]},
     "junk-after-data": {"RETR": [*SENT, "thank you"]},
     "fewer-bytes": {"RETR": ["150 coming", connect, send(PAYLOAD[:-1]), finish, "226 sent"]},
+    "babble": {"RETR": [*BEGUN, "226 sent", babble, stall]},
     "size-500": {"SIZE": ["500 what?"]},
     "late-greeting": {"GREETING": [pause(3), "220 scripted"]},
     "third": {"RETR": ["150 coming", third(0), connect, send(PAYLOAD), finish, "226 all sent"]},

@@ -176,6 +176,7 @@ static const struct {
 	{ .hit = "kftp_sock_connect:sock_set_keepalive" },
 	{ .hit = "kftp_sock_connect:tcp_sock_set_keepidle" },
 	{ .hit = "kftp_sock_connect:tcp_sock_set_keepintvl" },
+	{ .hit = "kftp_sock_connect:sock_set_rcvbuf" },
 	{ .hit = "sock_prepare_data:sock_set_rcvbuf" },
 	{ .hit = "sock_listen:sock_set_reuseaddr" },
 	{ .hit = "sock_listen:tcp_sock_set_syncnt" },
