@@ -233,6 +233,7 @@ static int put_commit(struct dialogue *d)
 		d->doubtful = true;
 		return -EIO;
 	}
+	/* nobody says whether the reset came before the rest or after it */
 	if (d->unsure)
 		return -ECONNRESET;
 	if (!d->offset)

@@ -244,6 +244,14 @@ def scatter(payload, piece):
     return step
 
 
+def some_of(body, size):
+    """The first of the file is there."""
+    def step(session):
+        with open(session.store(), "wb") as file:
+            file.write(body[:size])
+    return step
+
+
 def sip(piece, interval):
     """Takes all into the store, slowly."""
     def step(session):
@@ -949,6 +957,11 @@ store("resets-before-it-says-226", {"SIZE": ["502 what?"], "MOVE": [
     "150 go on", connect_from(window=4096), drop(2000), break_data, pause(0.3), "226 got it"]},
       fails(("ECONNRESET", "EPROTO"), code=226), file="buffered")
 
+# It has all, but its last acknowledgement was the reset: its size tells.
+case("226-and-the-last-is-reset", {"MOVE": [
+    "150 go on", *SIPPED, drop(2000), pause(0.6), some_of(BODIES["buffered"], None), break_data]},
+     put=done(), file="buffered")
+
 # A pace is no reason not to look up.
 fetch("paced-hang-up", {"RETR": [*BEGUN, pause(0.5), hang_up]}, fails("ECONNRESET"), rate_limit=20)
 fetch("paced-426", {"RETR": [*BEGUN, pause(0.5), "426 broken", stall]}, fails("EAGAIN", code=426), rate_limit=20)
@@ -1179,14 +1192,6 @@ case("again-append-grown", put_cut_short(SIZE=[first_time(["213 4"], ["213 99999
      append=fails("EIO", free=True, saw=[("< APPE *", 1)]), **large)
 
 # A put that may be gone on with looks at what the server has, before it sends anything
-
-
-def some_of(body, size):
-    """The first of the file is there."""
-    def step(session):
-        with open(session.store(), "wb") as file:
-            file.write(body[:size])
-    return step
 
 
 def look(name, retrieval, outcome, *, body=PAYLOAD, size=2000, **more):
