@@ -17,9 +17,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server"))
 from ftpscript import (
-    BODIES, CASES, EVIL, PAYLOAD, RESUMABLE, STORING, Over, break_data, connect, connect_from, connect_later, drip, drop,
-    echo_password, fate, finish, flood, half_close, hang_up, move, pause, refusal, reset, second, send, send_urgent,
-    serve, serve_until, stall, take, tell_store_size, third, third_reset, trickle, when_offset)
+    BODIES, CASES, EVIL, PAYLOAD, RESUMABLE, STORING, Over, break_data, connect, connect_from, connect_later, drip,
+    drop, echo_password, fate, finish, flood, half_close, hang_up, move, pause, refusal, reset, second, send,
+    send_urgent, serve, serve_until, stall, take, tell_store_size, third, third_reset, trickle, when_offset)
 
 # What is at a destination before, and on the server before a put or an append.
 OLD = b"old\n"
