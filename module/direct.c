@@ -240,6 +240,13 @@ static int direct_allocate(struct kftp_direct *direct, size_t len)
 	return err;
 }
 
+/* By whoever else may write to the file: it would have zeros in its middle */
+static bool direct_was_cut(const struct kftp_direct *direct)
+{
+	return i_size_read(file_inode(direct->file)) <
+	       (direct->unallocated ? direct->written : direct->allocated);
+}
+
 static int direct_submit(struct kftp_direct *direct)
 {
 	struct direct_buffer *buffer = &direct->buffers[direct->current_buffer];
@@ -250,7 +257,8 @@ static int direct_submit(struct kftp_direct *direct)
 
 	buffer->pos = direct->pos;
 	kftp_pause_enter();
-	err = direct_allocate(direct, buffer->filled);
+	err = direct_was_cut(direct) ? -ESTALE :
+				       direct_allocate(direct, buffer->filled);
 	if (err) {
 		kftp_pause_leave();
 		direct->error = err;

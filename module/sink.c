@@ -499,10 +499,18 @@ static bool sink_save_due(struct kftp_sink *sink)
 	return true;
 }
 
+/* Whoever may write to it can cut it: zeros would take the place of what came */
+static bool sink_was_cut(const struct kftp_sink *sink)
+{
+	return i_size_read(file_inode(sink->file)) < sink->pos;
+}
+
 static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
 {
 	ssize_t n;
 
+	if (sink_was_cut(sink))
+		return -ESTALE;
 	while (iov_iter_count(from)) {
 		n = kftp_iter_write(sink->file, from, &sink->pos);
 		if (n < 0)
@@ -743,6 +751,8 @@ static int sink_finish(struct kftp_sink *sink)
 	};
 	int err = 0;
 
+	if (sink_was_cut(sink))
+		return -ESTALE;
 	if (i_size_read(file_inode(sink->file)) != sink->pos)
 		err = sink_setattr(sink, &size);
 	if (!err && sink->keep)

@@ -548,6 +548,25 @@ mount_small() { # KiB
 	rm "$DIR/.x.kftp-part"
 }
 
+@test "a temporary file that was cut by somebody else is ESTALE, and nothing is published" {
+	local job
+	# Some of what comes has been written then, or all of it.
+	for job in gated gated-226; do
+		printf 'old\n' >"$DIR/$job"
+		play $job $job
+		start $job
+	done
+	wait_state gated bytes 1024
+	wait_state gated-226 bytes ${#PAYLOAD}
+	for job in gated gated-226; do
+		truncate -s 1000 "$DIR/.$job.kftp-part"
+		release $job
+		expect_failed $job ESTALE
+		assert_content "$DIR/$job" $'old\n'
+		assert_no_part "$DIR/$job"
+	done
+}
+
 @test "a temporary file that was removed fails the job, and nothing is published" {
 	printf 'old\n' >"$DIR/x"
 	play gated a "dst=$DIR/x"

@@ -480,6 +480,23 @@ mend() {
 	cmp -n $size "$REPLY" "$BODY/large"
 }
 
+@test "a file that somebody cuts in the middle of direct I/O is ESTALE, and nothing is published" {
+	local fs
+	for fs in ext4 xfs btrfs; do
+		play gated-large $fs src=large "dst=$SPACE/$fs/cut" cache=bypass
+		start $fs
+	done
+	for fs in ext4 xfs btrfs; do
+		wait_state $fs bytes $MIB
+		assert_state $fs io direct
+		truncate -s 4096 "$SPACE/$fs/.cut.kftp-part"
+		release $fs
+		expect_failed $fs ESTALE
+		[[ ! -e $SPACE/$fs/cut ]]
+		assert_no_part "$SPACE/$fs/cut"
+	done
+}
+
 # bats test_tags=long
 @test "a disk that stands still for longer than timeout_sec in the middle of direct I/O is no stalled server" {
 	make_disk ext4
