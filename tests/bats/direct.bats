@@ -191,6 +191,31 @@ are_right() { # fs,... size...
 	rm "${sizes[@]/#/$FTP_ROOT/pub/sizes/}"
 }
 
+@test "no more than 64 MiB are allocated ahead, however large the file is, and they go when it is cancelled" {
+	local before part size
+	truncate -s 300M "$FTP_ROOT/pub/sizes/300M"
+	free_blocks "$SPACE/ext4"
+	before=$REPLY
+	job a src=pub/sizes/300M "dst=$SPACE/ext4/a"
+	part_of "$SPACE/ext4/a"
+	part=$REPLY
+	start a
+	wait_state a bytes '[1-9][0-9]{7,}'
+	assert_state a io direct
+	while assert_state a status running; do
+		size=$(stat -c %s "$part")
+		state a bytes
+		((size <= REPLY + 64 * MIB)) || fail "$size bytes are the file's when $REPLY have come"
+		((REPLY < 160 * MIB)) || break
+	done
+	cancel a
+	expect_cancelled a
+	assert_no_part "$SPACE/ext4/a"
+	free_blocks "$SPACE/ext4"
+	assert_equal "$REPLY" "$before"
+	rm "$FTP_ROOT/pub/sizes/300M"
+}
+
 @test "a file system that cannot allocate ahead is written directly all the same" {
 	truncate -s 64M "$SPACE/disk"
 	mkfs.ext4 -q -O ^extent,^64bit "$SPACE/disk"
