@@ -97,6 +97,23 @@ refuse_rmmod() {
 	[[ ! -e /sys/module/kftp ]]
 }
 
+@test "no timer of a deadline or a retry outlives the module" {
+	printf '1\n' >"$MAX_ACTIVE"
+	job a port=9 retries=1 retry_delay_sec=2
+	start a
+	wait_state a phase retry
+	play hold-transfer b
+	job c deadline_sec=2
+	start b c
+	wait_state b phase transfer
+	assert_state c status queued
+	rmdir "$CONFIG"/*
+	rmmod kftp
+	# It would be the end of the machine.
+	nap 3
+	[[ ! -e /sys/module/kftp ]]
+}
+
 @test "the module can be loaded and unloaded again and again" {
 	local round
 	for round in 1 2 3; do
