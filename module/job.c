@@ -26,9 +26,9 @@ static struct kftp_lane {
 } kftp_lanes[KFTP_LANES];
 
 /*
- * Runs that wait for their turn, in the order they were started, and how many
- * have theirs. The lock protects both, each lane's share of them, and the
- * membership of a run.
+ * Runs that wait for their turn, in the order in which they began to, among them
+ * those that wait for their next attempt; and how many have theirs. The lock
+ * protects both, each lane's share of them, and the membership of a run.
  */
 static LIST_HEAD(kftp_queue);
 static unsigned int kftp_active;
@@ -56,14 +56,13 @@ static struct kftp_lane *queue_lane(void)
  */
 void kftp_queue_kick(void)
 {
-	u64 now = get_jiffies_64();
 	struct kftp_run *run, *next;
 
 	spin_lock(&kftp_queue_lock);
 	list_for_each_entry_safe(run, next, &kftp_queue, queued) {
 		if (kftp_active >= READ_ONCE(kftp_max_active))
 			break;
-		if (run->due > now)
+		if (run->due)
 			continue;
 		list_del_init(&run->queued);
 		run->lane = queue_lane();
@@ -103,8 +102,8 @@ static bool queue_withdraw(struct kftp_run *run)
 }
 
 /*
- * Deadlines count from start: end what has waited too long. Let begin what has
- * waited for its next attempt. Come back in time.
+ * Deadlines count from start: end what has waited too long. Let what has waited
+ * for its next attempt wait for its turn. Come back in time.
  */
 static void queue_expire(struct work_struct *work)
 {
@@ -121,15 +120,20 @@ static void queue_expire(struct work_struct *work)
 			continue;
 		}
 		first = min(first, deadline);
-		if (run->due > now)
+		if (run->due > now) {
 			first = min(first, run->due);
+		} else if (run->due) {
+			/* behind those that were started meanwhile */
+			run->due = 0;
+			list_move_tail(&run->queued, &kftp_queue);
+		}
 	}
-	spin_unlock(&kftp_queue_lock);
-	kftp_queue_kick();
-
+	/* whoever adds a run after this look has it come back at once, and not later */
 	if (first != U64_MAX)
 		mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire,
 				 min_t(u64, first - now, MAX_JIFFY_OFFSET));
+	spin_unlock(&kftp_queue_lock);
+	kftp_queue_kick();
 }
 
 /*

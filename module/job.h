@@ -56,7 +56,8 @@ struct kftp_job {
  * @work: the session
  * @queued: in the queue until its turn has come
  * @lane: where its turn has come, and it counts as active; or NULL
- * @due: not before, in 64-bit jiffies
+ * @due: it waits for its next attempt, which is not before this, in 64-bit
+ *	jiffies; or 0. Protected by the queue's lock while it is queued
  * @attempts: that have failed
  * @cred: the caller's; a reference
  * @net_tracker: of the reference on @session.net

@@ -270,6 +270,29 @@ wait_long() { # name attribute=value...
 	assert_state a attempts 2
 }
 
+@test "what is due again waits behind those that were started meanwhile" {
+	local job
+	printf '1\n' >"$MAX_ACTIVE"
+	play spoilt-login a retries=1 retry_delay_sec=1
+	spoil a 1
+	start a
+	wait_state a phase retry
+	for job in b c; do
+		play gated $job
+		start $job
+	done
+	wait_state b phase transfer
+	# That is more than its delay.
+	nap 1.5
+	release b
+	wait_state c phase transfer
+	assert_state a phase retry
+	release c
+	expect_done c
+	expect_done a
+	assert_state a attempts 2
+}
+
 @test "what waits longest for another attempt does not hold up what is due" {
 	wait_long a
 	play spoilt-login b retries=1 retry_delay_sec=1
