@@ -295,8 +295,15 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 	return err;
 }
 
+static void sock_set_reuse(struct sock *sk, unsigned char reuse)
+{
+	lock_sock(sk);
+	sk->sk_reuse = reuse;
+	release_sock(sk);
+}
+
 /*
- * All is inherited by the connection; the receive buffer has to be set before there is
+ * This is inherited by the connection; the receive buffer has to be set before there is
  * one, for its window scale to be in. At a limited rate they hold half a second
  * of it, lest the far end see bursts.
  */
@@ -324,8 +331,8 @@ static int sock_listen(struct kftp_sock *ks, struct kftp_wait *wait,
 	err = sock_open(ks, wait, net, addr->sa.sa_family);
 	if (err)
 		return err;
-	/* a run that was aborted may have left the port in TIME_WAIT */
-	sock_set_reuseaddr(ks->sock->sk);
+	/* a port is free if what had it is in TIME_WAIT */
+	sock_set_reuse(ks->sock->sk, SK_CAN_REUSE);
 	sock_prepare_data(ks->sock->sk, rate, receives);
 	/* half-open connections keep a closed listener until their next timer */
 	tcp_sock_set_syncnt(ks->sock->sk, 1);
@@ -399,6 +406,11 @@ int kftp_sock_accept(struct kftp_sock *listener, struct kftp_sock *ks,
 	if (err)
 		return err;
 	sock_attach(ks, sock, listener->wait);
+	/*
+	 * Its port is not free: a server whose own port is always the same could not
+	 * connect to it a second time.
+	 */
+	sock_set_reuse(sock->sk, SK_NO_REUSE);
 	err = kftp_sock_peer(ks, peer);
 	if (err)
 		kftp_sock_close(ks);
@@ -526,6 +538,8 @@ int kftp_sock_open_file(struct kftp_sock *ks)
  */
 void kftp_sock_shutdown(struct kftp_sock *ks)
 {
+	/* its port may be taken again, as it is to be in TIME_WAIT for a minute */
+	sock_set_reuse(ks->sock->sk, SK_CAN_REUSE);
 	kernel_sock_shutdown(ks->sock, SHUT_WR);
 }
 

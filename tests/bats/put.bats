@@ -125,6 +125,23 @@ put_all() { # attribute=value...
 	assert_log "< PORT ${CLIENT4//./,},156,124" 3
 }
 
+@test "a port on which a connection is open is not free for another" {
+	play gated a port_min=40061 port_max=40061
+	start a
+	wait_state a phase transfer
+	store store b port_min=40061 port_max=40061
+	start b
+	expect_failed b EADDRINUSE
+	set_attr b port_max 40062
+	start b
+	expect_done b
+	release a
+	expect_done a
+	set_attr b port_max 40061
+	start b
+	expect_done b
+}
+
 @test "what waits to be sent is at most 1 MiB" {
 	local line
 	store store-hold a "src=$SPACE/large"
