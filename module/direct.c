@@ -243,8 +243,8 @@ static int direct_allocate(struct kftp_direct *direct, size_t len)
 /* By whoever else may write to the file: it would have zeros in its middle */
 static bool direct_was_cut(const struct kftp_direct *direct)
 {
-	return i_size_read(file_inode(direct->file)) <
-	       (direct->unallocated ? direct->written : direct->allocated);
+	return !direct->unallocated &&
+	       i_size_read(file_inode(direct->file)) < direct->allocated;
 }
 
 static int direct_submit(struct kftp_direct *direct)

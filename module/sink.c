@@ -499,10 +499,14 @@ static bool sink_save_due(struct kftp_sink *sink)
 	return true;
 }
 
-/* Whoever may write to it can cut it: zeros would take the place of what came */
+/*
+ * Whoever may write to it can cut it: zeros would take the place of what came. A
+ * size that is kept elsewhere, by a server or a daemon, may be late.
+ */
 static bool sink_was_cut(const struct kftp_sink *sink)
 {
-	return i_size_read(file_inode(sink->file)) < sink->pos;
+	return !(sink->file->f_path.dentry->d_flags & DCACHE_OP_REVALIDATE) &&
+	       i_size_read(file_inode(sink->file)) < sink->pos;
 }
 
 static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
@@ -559,7 +563,7 @@ static int sink_compare(struct kftp_sink *sink, struct iov_iter *from)
  *	to end, and not more than kftp_sink_again() if that is not 0
  *
  * Return: 0 if all was written, -ESTALE if a byte that came again is not what
- * it was, or another negative errno.
+ * it was or somebody has cut the file, or another negative errno.
  */
 int kftp_sink_write(struct kftp_sink *sink, struct iov_iter *from)
 {
