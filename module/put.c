@@ -114,20 +114,27 @@ static int put_may_resume(struct dialogue *d)
 	s64 size = d->version.size;
 	int err;
 
-	if (session->fresh || size < 0)
+	if (session->fresh)
 		return 0;
-	err = kftp_dialogue_time(d, d->config->dst, &time);
-	if (err)
-		return err;
+	if (!session->sent)
+		session->before = size;
+	if (size < 0) {
+		/* only a 550 may mean that nothing was there */
+		if (!session->sent && d->control.reply.code == 550)
+			session->before = 0;
+		return 0;
+	}
 	if (!session->sent) {
-		session->before = d->version;
-		if (!d->config->resume || !d->version.time[0] ||
+		if (!d->config->resume)
+			return 0;
+		err = kftp_dialogue_time(d, d->config->dst, &time);
+		if (err)
+			return err;
+		if (!d->version.time[0] ||
 		    time.tv_sec <= session->source.mtime.tv_sec)
 			return 0;
-	} else if (size > session->sent ||
-		   (size == session->before.size &&
-		    (!d->version.time[0] || !session->before.time[0] ||
-		     !strcmp(d->version.time, session->before.time)))) {
+	} else if (session->before < 0 || size == session->before ||
+		   size > session->sent) {
 		/* perhaps what was there before, and we had no part in */
 		return 0;
 	}

@@ -71,7 +71,7 @@ struct kftp_config {
  * @sink: a get's destination
  * @source: a put's
  * @sent: how many of the source's bytes the server may have, from the beginning
- * @before: which version of the file it had before that
+ * @before: how many bytes its file had before that, -1 if nobody knows
  * @base: how many bytes the file had that is appended to, -1 if nobody knows
  * @fresh: what the server or the sink has is of no use
  * @strangers: connections that came from somewhere else
@@ -85,7 +85,7 @@ struct kftp_session {
 	struct kftp_sink sink;
 	struct kftp_source source;
 	loff_t sent;
-	struct kftp_version before;
+	s64 before;
 	s64 base;
 	bool fresh;
 	unsigned int strangers;
