@@ -216,8 +216,8 @@ int kftp_dialogue_watch(struct dialogue *d)
 	if (code < 300 && (!d->preliminary || (d->sends && !d->ended)))
 		return -EPROTO;
 	/* nothing against the file itself, but from where we wanted it */
-	if (d->offset && !d->preliminary && code >= 500 &&
-	    kftp_reply_errno(code) == -EPROTO)
+	if (d->offset && code >= 500 && kftp_reply_errno(code) == -EPROTO &&
+	    (!d->preliminary || (is_get(d) && d->bytes == d->offset)))
 		d->again = true;
 	d->complete = true;
 	return want_2yz(code);
@@ -373,21 +373,26 @@ static bool data_broken(struct dialogue *d)
 }
 
 /*
- * A server may say first that it has sent all, and before it has, that it could
- * not: who knows how much there should be need not ask. 421 is about the control
- * connection, and may come at any time.
+ * A server may say first that all is well, and then that it is not. Who fetches,
+ * and knows that this is all, need not ask; nor is 421 about the file then.
  */
 static int dialogue_recanted(struct dialogue *d)
 {
 	int code;
 
-	if (!is_get(d) || !kftp_control_ready(&d->control))
+	if (!kftp_control_ready(&d->control))
 		return 0;
 	code = kftp_control_try_reply(&d->control);
-	if (code < 400 || code == 421)
+	if (code >= 400 && (d->sends || code != 421)) {
+		kftp_control_show(&d->control);
+		return want_2yz(code);
+	}
+	if (!d->sends)
 		return 0;
-	kftp_control_show(&d->control);
-	return want_2yz(code);
+	/* a put has a question left, to which this is no answer */
+	if (code > 0)
+		return -EPROTO;
+	return code == -ECONNRESET ? 0 : code;
 }
 
 /**
@@ -437,6 +442,9 @@ int kftp_dialogue_transfer(struct dialogue *d)
 			err = data_failed(d, -ECONNRESET);
 		if (err) {
 			data_salvage(d);
+			/* it can begin there after all */
+			if (is_get(d) && d->bytes != d->offset)
+				d->again = false;
 			return err;
 		}
 		if (left)
@@ -464,12 +472,11 @@ int kftp_dialogue_transfer(struct dialogue *d)
 			return err;
 		cond_resched();
 	}
-	if (d->expect < 0)
-		return dialogue_recanted(d);
-	if (d->bytes == d->expect)
-		return 0;
-	d->doubtful = true;
-	return -EIO;
+	if (d->expect >= 0 && d->bytes != d->expect) {
+		d->doubtful = true;
+		return -EIO;
+	}
+	return d->sends || d->expect < 0 ? dialogue_recanted(d) : 0;
 }
 
 /**

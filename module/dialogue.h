@@ -80,7 +80,8 @@ static inline int want_2yz(int code)
 {
 	if (code < 0)
 		return code;
-	return code / 100 == 2 ? 0 : kftp_reply_errno(code);
+	/* 221 is a farewell, and confirms nothing */
+	return code / 100 == 2 && code != 221 ? 0 : kftp_reply_errno(code);
 }
 
 /**

@@ -59,7 +59,7 @@ static int dialogue_greeting(struct dialogue *d)
 	kftp_state_phase(d->state, KFTP_PHASE_LOGIN);
 	do {
 		code = kftp_control_reply(&d->control);
-	} while (code >= 100 && code < 200 && ++tries < KFTP_PRELIMINARY_MAX);
+	} while (code >= 100 && code < 200 && ++tries <= KFTP_PRELIMINARY_MAX);
 	return want_2yz(code);
 }
 

@@ -498,7 +498,8 @@ login("greeting-120-then-421", {"GREETING": ["120 soon", "421 no", hang_up]},
       fails("EAGAIN", code=421, saw=[("< USER*", 0)]))
 login("greeting-120-then-hang-up", {"GREETING": ["120 soon", hang_up]}, fails("ECONNRESET"))
 login("greeting-120-for-ever", {"GREETING": [flood(b"120 soon\r\n", b"120 soon\r\n")]}, fails("EPROTO"))
-login("greeting-120-5-times", {"GREETING": [*["120 soon"] * 5, "220 now"]}, done())
+login("greeting-120-8-times", {"GREETING": [*["120 soon"] * 8, "220 now"]}, done())
+login("greeting-120-9-times", {"GREETING": [*["120 soon"] * 9, "220 now"]}, fails("EPROTO"))
 login("greeting-120-20-times", {"GREETING": [*["120 soon"] * 20, "220 now", stall]},
       fails("EPROTO", saw=[("< USER*", 0)]))
 login("greeting-150-then-220", {"GREETING": ["150 coming", "220 hi"]}, done())
@@ -670,8 +671,9 @@ for total in (511, 512, 513):
     login(f"unasked-after-{total}-bytes", {"PASS": [(line_of(230, total - 2) + "\r\n200 x\r\n").encode()]},
           fails("EPROTO", last="PASS"))
 case("two-226", {"MOVE": [*GO, b"226 sent\r\n226 sent\r\n"]}, get=done(), put=fails("EPROTO"), append=fails("EPROTO"))
+# Who has all takes the first word; a put is told whether the server has it.
 case("226-then-550", {"MOVE": [*GO, b"226 sent\r\n550 no\r\n"]}, get=done(),
-     put=fails("EPROTO"), append=fails("EPROTO"))
+     put=fails("ENOENT", code=550, content=None), append=fails("ENOENT", code=550, content=None))
 
 # Silence, and connections that end
 
@@ -747,7 +749,14 @@ case("120-then-150", {"MOVE": ["120 soon", "150 coming", connect, move, finish, 
 case("110-in-data", {"MOVE": [*BEGUN, "110 MARK 1024 = 1024", rest, finish, "226 sent"]}, done())
 case("150-then-nothing-but-1yz", {"MOVE": [flood(b"150 coming\r\n", b"150 coming\r\n")]}, fails("EPROTO"))
 case("1yz-in-data", {"MOVE": [*BEGUN, flood(b"110 x\r\n", b"110 x\r\n")]}, fails("EPROTO"))
-case("150-5-times", {"MOVE": [*["150 coming"] * 5, connect, move, finish, "226 sent"]}, done())
+case("150-8-times", {"MOVE": [*["150 coming"] * 8, connect, move, finish, "226 sent"]}, done())
+case("150-9-times", {"MOVE": [*["150 coming"] * 9, connect, move, finish, "226 sent"]}, fails("EPROTO"))
+# A farewell confirms nothing.
+case("221-for-226", {"SIZE": ["502 what?"], "MOVE": [*BEGUN, rest, finish, "221 bye", hang_up]},
+     fails("EPROTO", code=221, content=None))
+login("pass-221", {"PASS": ["221 bye", hang_up]}, fails("EPROTO", code=221, last="PASS"))
+store("226-then-552-store", {"MOVE": [*GO, b"226 got it\r\n552 no, it is too much\r\n"]},
+      fails("ENOSPC", code=552, content=None))
 case("150-20-times", {"MOVE": [*["150 coming"] * 20, connect, stall]}, fails("EPROTO"))
 case("1yz-slowly", {"MOVE": [drip(b"150 coming\r\n", b"150 coming\r\n", 0.2)]}, fails("EPROTO"))
 
@@ -1119,6 +1128,13 @@ fetch("again-rest-stall", cut_short(REST=[stall]), fails("ETIMEDOUT", free=True,
       **again)
 fetch("again-rest-junk", cut_short(REST=["what?"]), fails("EPROTO", free=True), **again)
 # It says that it goes on there, and begins elsewhere: found out, and all of it is fetched.
+# It finds out late that it cannot begin there.
+fetch("again-150-then-551", cut_short(when_offset(["150 coming", connect, finish, "551 cannot seek"],
+                                                  RESUMABLE["RETR"])), retried(), **again)
+# It can, and fails later: what there is stays.
+fetch("again-some-then-551", cut_short(when_offset(["150 coming", connect, serve(1000), "551 read error", stall],
+                                                   RESUMABLE["RETR"])),
+      fails("EPROTO", code=551, free=True, saw=[("< RETR*", 2)]), **again)
 fetch("again-from-0", lies(serve(begin=lambda offset: 0)), retried(), **again)
 fetch("again-a-byte-before", lies(serve(begin=lambda offset: max(offset - 1, 0))), retried(), **again)
 fetch("again-a-byte-after", lies(serve(begin=lambda offset: offset + bool(offset))), retried(), **again)
@@ -1182,6 +1198,21 @@ for code, attempts in ((0, 3), (450, 3), (500, 2), (550, 2)):
         "150 go on", connect, take(begin=lambda offset: 0), finish, "226 got it",
         SIZE=[size_before(code)]),
          put=whole_and(state={"attempts": str(attempts)}), **{**large, "retries": 2})
+ENDS_SAME = bytes(100000) + BODIES["large"][100000:]
+# Nobody knows what was there before, which is still there after the first attempt, and ends as the file does there.
+for code in (450, 500):
+    case(f"again-store-size-{code}-first", {
+        **STORING, "PASS": [first_time([some_of(ENDS_SAME, 300000), "230 in"], ["230 in"])],
+        "SIZE": [first_time([f"{code} no"], [tell_store_size()])],
+        "STOR": [first_time(["150 go on", connect, receive, "426 broken", finish], STORING["STOR"])]},
+         put=whole_and(saw=[("< REST 3*", 0)]), **large)
+# Nor does it count that its time is written otherwise, or has become another.
+for name, what in {"fraction": "20010101000000.000", "zone": "20010101010000"}.items():
+    case(f"again-store-time-{name}", {
+        **STORING, "PASS": [first_time([some_of(ENDS_SAME, 300000), "230 in"], ["230 in"])],
+        "MDTM": [first_time(["213 20010101000000"], [f"213 {what}"])],
+        "STOR": [first_time(["150 go on", connect, receive, "426 broken", finish], STORING["STOR"])]},
+         put=whole_and(saw=[("< REST 3*", 0)]), **large)
 case("again-append-size-550-after", put_cut_short(SIZE=[size_before(550)]),
      append=fails("EIO", free=True, code=226, content=None), **large)
 case("again-store-size-lies", put_cut_short(SIZE=["213 9223372036854775807"]), put=fails("EIO", free=True), **large)
