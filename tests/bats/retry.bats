@@ -270,6 +270,14 @@ wait_long() { # name attribute=value...
 	assert_state a attempts 2
 }
 
+@test "a wait for the next attempt that is longer than timeout_sec is no stalled server" {
+	play spoilt-login a retries=1 retry_delay_sec=3 timeout_sec=2
+	spoil a 1
+	start a
+	expect_done a
+	assert_state a attempts 2
+}
+
 @test "what is due again waits behind those that were started meanwhile" {
 	local job
 	printf '1\n' >"$MAX_ACTIVE"
