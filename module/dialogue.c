@@ -217,7 +217,7 @@ int kftp_dialogue_watch(struct dialogue *d)
 		return -EPROTO;
 	/* nothing against the file itself, but from where we wanted it */
 	if (d->offset && code >= 500 && kftp_reply_errno(code) == -EPROTO &&
-	    (!d->preliminary || (is_get(d) && d->bytes == d->offset)))
+	    (!d->preliminary || is_get(d)))
 		d->again = true;
 	d->complete = true;
 	return want_2yz(code);
@@ -442,9 +442,6 @@ int kftp_dialogue_transfer(struct dialogue *d)
 			err = data_failed(d, -ECONNRESET);
 		if (err) {
 			data_salvage(d);
-			/* it can begin there after all */
-			if (is_get(d) && d->bytes != d->offset)
-				d->again = false;
 			return err;
 		}
 		if (left)

@@ -103,6 +103,17 @@ static int put_compare(struct dialogue *d, s64 size)
 }
 
 /*
+ * How long the server's file is, or -1 if nobody knows: only a 550 may mean that
+ * there is none.
+ */
+static s64 put_there(const struct dialogue *d)
+{
+	s64 size = d->version.size;
+
+	return size < 0 && d->control.reply.code == 550 ? 0 : size;
+}
+
+/*
  * May a put go on where the server's file ends? It has to end in what the source
  * has there, and to be younger than the source, unless this very run sent it.
  * Returns 1 if so.
@@ -117,13 +128,9 @@ static int put_may_resume(struct dialogue *d)
 	if (session->fresh)
 		return 0;
 	if (!session->sent)
-		session->before = size;
-	if (size < 0) {
-		/* only a 550 may mean that nothing was there */
-		if (!session->sent && d->control.reply.code == 550)
-			session->before = 0;
+		session->before = put_there(d);
+	if (size <= 0 || size > session->source.size)
 		return 0;
-	}
 	if (!session->sent) {
 		if (!d->config->resume)
 			return 0;
@@ -138,25 +145,21 @@ static int put_may_resume(struct dialogue *d)
 		/* perhaps what was there before, and we had no part in */
 		return 0;
 	}
-	if (!size || size > session->source.size)
-		return 0;
 	return put_compare(d, size);
 }
 
 /* What a new append adds to, and what one that is tried again has added */
-static int append_prepare(struct dialogue *d, s64 size)
+static int append_prepare(struct dialogue *d)
 {
 	struct kftp_session *session = d->session;
+	s64 size = d->version.size;
 
 	d->append = true;
 	/* not now, and it has to be known */
 	if (size < 0 && d->control.reply.code / 100 == 4)
 		return -EAGAIN;
 	if (!session->sent) {
-		/* there is no such file, or we shall never know */
-		if (size < 0 && d->control.reply.code == 550)
-			size = 0;
-		session->base = size;
+		session->base = put_there(d);
 		return 0;
 	}
 	/* what may be there already must not be added once more */
@@ -181,7 +184,7 @@ static int put_prepare(struct dialogue *d)
 	if (err)
 		return err;
 	if (append)
-		err = append_prepare(d, d->version.size);
+		err = append_prepare(d);
 	else
 		resumes = put_may_resume(d);
 	if (err || resumes < 0)

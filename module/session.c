@@ -83,8 +83,21 @@ static int dialogue_type(struct dialogue *d)
 	return want_2yz(kftp_control_command(&d->control, "TYPE", "I"));
 }
 
-/* Returns 1 if what was there has turned out to be of no use: once more, then */
-static int session_try(struct kftp_session *session, int *err)
+/* Has what was there turned out to be of no use, and may it go without? */
+static bool session_again(const struct dialogue *d)
+{
+	/* an append has no beginning of its own to begin at */
+	if (d->config->direction == KFTP_APPEND || d->session->fresh ||
+	    d->session->sink.failed)
+		return false;
+	if (d->doubtful && d->offset)
+		return true;
+	/* a server that sent some from there can begin there after all */
+	return d->again && !(is_get(d) && d->bytes != d->offset);
+}
+
+/* Returns true if it is to be tried once more, without what was there */
+static bool session_try(struct kftp_session *session, int *err)
 {
 	struct dialogue *d;
 	int end = 0;
@@ -93,7 +106,7 @@ static int session_try(struct kftp_session *session, int *err)
 	d = kvzalloc(sizeof(*d), GFP_KERNEL);
 	if (!d) {
 		*err = -ENOMEM;
-		return 0;
+		return false;
 	}
 	d->session = session;
 	d->config = session->config;
@@ -121,11 +134,7 @@ static int session_try(struct kftp_session *session, int *err)
 	kftp_control_close(&d->control);
 	if (d->doubtful && is_get(d))
 		kftp_sink_discard(&session->sink);
-	if (d->doubtful && d->offset)
-		d->again = true;
-	/* an append has no beginning of its own to begin at */
-	again = d->again && d->config->direction != KFTP_APPEND &&
-		!session->fresh && !session->sink.failed;
+	again = session_again(d);
 	if (again)
 		session->fresh = true;
 	/* commands and replies may have held the password */
