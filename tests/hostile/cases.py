@@ -18,7 +18,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server"))
 from ftpscript import (
     BODIES, CASES, EVIL, PAYLOAD, RESUMABLE, STORING, Over, break_data, connect, connect_from, connect_later, drip,
-    drop, echo_password, fate, finish, flood, half_close, hang_up, move, pause, refusal, reset, second, send,
+    drop, echo_password, fate, finish, flood, grace, half_close, hang_up, move, pause, refusal, reset, second, send,
     send_urgent, serve, serve_until, stall, take, tell_store_size, third, third_reset, trickle, when_offset)
 
 # What is at a destination before, and on the server before a put or an append.
@@ -824,7 +824,7 @@ fetch("226-with-150", {"RETR": [connect, b"150 coming\r\n226 sent\r\n", pause(0.
 fetch("226-then-hang-up-before-data", {"RETR": ["150 coming", connect, "226 sent", pause(0.5), send(PAYLOAD), finish,
                                                 hang_up]}, done())
 fetch("226-then-reset-before-data", {"RETR": ["150 coming", connect, "226 sent", pause(0.5),
-                                              beside(pause(0.5), send(PAYLOAD), finish), pause(0.1), hang_up]},
+                                              beside(grace(0.5), send(PAYLOAD), finish), grace(0.1), hang_up]},
       fails(("EIO", "ECONNRESET")))
 for code in (426, 451, 552):
     fetch(f"226-then-{code}-in-data", {"SIZE": ["502 what?"], "RETR": [
@@ -954,12 +954,12 @@ store("zero-window-paced", {"MOVE": ["150 go on", connect_from(window=2304), sta
 store("small-window", {"MOVE": ["150 go on", connect_from(window=4096), move, finish, "226 got it"]}, done())
 
 # The whole file is in the client's buffer, and 226 is said when the server has had some of it.
-SIPPED = [connect_from(window=4096), beside(pause(0.3), lambda session: session.say("226 got it\r\n"))]
+SIPPED = [connect_from(window=4096), beside(grace(0.3), lambda session: session.say("226 got it\r\n"))]
 for name, steps, outcome in (
         ("takes-it", [sip(4096, 0.05), finish], done()),
         ("stalls", [stall], times_out(state={"phase": "transfer"})),
-        ("ends", [drop(2000), pause(0.6), finish], fails("ECONNRESET", code=226)),
-        ("resets", [drop(2000), pause(0.6), break_data], fails("ECONNRESET", code=226))):
+        ("ends", [drop(2000), grace(0.6), finish], fails("ECONNRESET", code=226)),
+        ("resets", [drop(2000), grace(0.6), break_data], fails("ECONNRESET", code=226))):
     store(f"226-before-it-{name}", {"SIZE": ["502 what?"], "MOVE": ["150 go on", *SIPPED, *steps]}, outcome,
           file="buffered")
 store("resets-before-it-says-226", {"SIZE": ["502 what?"], "MOVE": [
@@ -968,7 +968,7 @@ store("resets-before-it-says-226", {"SIZE": ["502 what?"], "MOVE": [
 
 # It has all, but its last acknowledgement was the reset: its size tells.
 case("226-and-the-last-is-reset", {"MOVE": [
-    "150 go on", *SIPPED, drop(2000), pause(0.6), some_of(BODIES["buffered"], None), break_data]},
+    "150 go on", *SIPPED, drop(2000), grace(0.6), some_of(BODIES["buffered"], None), break_data]},
      put=done(), file="buffered")
 
 # A pace is no reason not to look up.

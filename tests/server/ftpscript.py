@@ -259,6 +259,11 @@ def pause(seconds):
     return lambda session: time.sleep(seconds)
 
 
+def grace(seconds):
+    """In which the client, however slow its machine is, does what it can do at once."""
+    return pause(seconds * float(os.environ.get("KFTP_SLOW", "1")))
+
+
 def stall(session):
     """Says nothing more; ends when the client has had enough."""
     while True:
