@@ -4,7 +4,32 @@
  * may need a lock whose owner waits for us. They are made by a work item, so
  * that the caller can wait for cancel and time beside them, and go.
  */
+#include <linux/fs.h>
+#include <linux/sched/signal.h>
+
 #include "aside.h"
+
+/* How sure a store is that its job is being removed */
+#define KFTP_STORE_LOCKED	5
+
+/**
+ * kftp_store_yield - does somebody wait for the end of a configfs store?
+ * @dir: the job's configfs directory
+ * @locked: how often in a row it was locked; 0 at first
+ *
+ * rmdir of the job waits for the store with the directory and its parent locked.
+ * What the store waits for may need these very locks, or take for ever while
+ * nobody can make or remove another job.
+ *
+ * Return: 0, -EBUSY once the lock stays taken, -EINTR if the caller was killed.
+ */
+int kftp_store_yield(struct inode *dir, int *locked)
+{
+	*locked = inode_is_locked(dir) ? *locked + 1 : 0;
+	if (*locked >= KFTP_STORE_LOCKED)
+		return -EBUSY;
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
 
 static void aside_put(struct kftp_aside *aside)
 {

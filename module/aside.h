@@ -30,6 +30,31 @@ struct kftp_aside {
 	bool done;
 };
 
+int kftp_store_yield(struct inode *dir, int *locked);
+
+/* How often a store looks whether its job is being removed */
+#define KFTP_STORE_POLL		(HZ / 50)
+
+/**
+ * kftp_store_wait - wait inside a configfs store
+ * @queue: who makes @condition true wakes it
+ * @condition: what is waited for
+ * @dir: the job's configfs directory
+ *
+ * Ends, too, when the caller is killed, and when somebody removes the job.
+ *
+ * Return: 0, or what kftp_store_yield() said.
+ */
+#define kftp_store_wait(queue, condition, dir)				\
+({									\
+	int _locked = 0, _err = 0;					\
+									\
+	while (!_err && !wait_event_idle_timeout(queue, condition,	\
+						 KFTP_STORE_POLL))	\
+		_err = kftp_store_yield(dir, &_locked);			\
+	_err;								\
+})
+
 void kftp_aside_start(struct kftp_aside *aside, struct workqueue_struct *wq,
 		      struct kftp_wait *wait);
 void kftp_aside_leave(struct kftp_aside *aside);

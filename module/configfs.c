@@ -45,7 +45,7 @@ struct kftp_field {
 			char *page);
 	int (*store)(const struct kftp_field *field, void *value,
 		     const char *page, size_t count);
-	int (*act)(struct kftp_job *job);
+	int (*act)(struct kftp_job *job, struct inode *dir);
 	size_t offset;
 	u64 min;
 	u64 max;
@@ -165,12 +165,6 @@ static int host_check(const char *host)
 	}
 }
 
-static int start_act(struct kftp_job *job)
-{
-	/* no rmdir while a store runs: the directory and its inode are there */
-	return kftp_job_start(job, d_inode(job->item.ci_dentry));
-}
-
 static ssize_t field_show(struct config_item *item,
 			  const struct kftp_field *field, char *page)
 {
@@ -195,8 +189,9 @@ static ssize_t field_store(struct config_item *item,
 		return -EPERM;
 
 	if (field->act) {
+		/* no rmdir while a store runs: the directory's inode is there */
 		err = kftp_value_number(page, count, 1, 1, &one) ?:
-		      field->act(job);
+		      field->act(job, d_inode(item->ci_dentry));
 		return err ?: count;
 	}
 
@@ -289,7 +284,7 @@ KFTP_ATTR(sha256, KFTP_TEXT(sha256, KFTP_SHA256_MAX),
 	  .check = kftp_value_sha256);
 KFTP_ATTR(mtime, KFTP_NUMBER(mtime, 0, 1));
 KFTP_ATTR(rate_limit, KFTP_NUMBER(rate_limit, 0, KFTP_SIZE_MAX));
-KFTP_ATTR_WO(start, .act = start_act);
+KFTP_ATTR_WO(start, .act = kftp_job_start);
 KFTP_ATTR_WO(cancel, .act = kftp_job_cancel);
 
 static struct configfs_attribute *kftp_job_attrs[] = {

@@ -9,6 +9,7 @@
 #include <linux/sysfs.h>
 #include <net/net_namespace.h>
 
+#include "aside.h"
 #include "digest.h"
 #include "job.h"
 #include "pace.h"
@@ -529,16 +530,20 @@ static bool job_cancel(struct kftp_job *job)
 /**
  * kftp_job_cancel - stop the job, if it is queued or running
  * @job: a job
+ * @dir: its configfs directory
  *
- * A job that waits, for its turn or for another attempt, has ended on return; one
- * that runs will soon.
+ * A job that waits, for its turn or for another attempt, has ended on return,
+ * unless it is being removed; one that runs will soon.
  *
- * Return: 0, or -ERESTARTSYS if the caller was killed.
+ * Context: the caller's, inside a configfs store.
+ *
+ * Return: 0, or -EINTR if the caller was killed.
  */
-int kftp_job_cancel(struct kftp_job *job)
+int kftp_job_cancel(struct kftp_job *job, struct inode *dir)
 {
 	bool waited;
 	u64 run;
+	int err;
 
 	mutex_lock(&job->lock);
 	run = job->state.run;
@@ -549,8 +554,9 @@ int kftp_job_cancel(struct kftp_job *job)
 	if (!waited)
 		return 0;
 	/* it has nothing to wind down but its file; another run is no matter */
-	return wait_event_killable(job->ended,
-				   kftp_state_is_over(&job->state, run));
+	err = kftp_store_wait(job->ended, kftp_state_is_over(&job->state, run),
+			      dir);
+	return err == -EBUSY ? 0 : err;
 }
 
 /**

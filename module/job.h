@@ -79,7 +79,7 @@ struct kftp_job *kftp_job_create(void);
 void kftp_job_free(struct kftp_job *job);
 bool kftp_job_busy(struct kftp_job *job);
 int kftp_job_start(struct kftp_job *job, struct inode *dir);
-int kftp_job_cancel(struct kftp_job *job);
+int kftp_job_cancel(struct kftp_job *job, struct inode *dir);
 void kftp_job_remove(struct kftp_job *job);
 
 extern unsigned int kftp_max_active;

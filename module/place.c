@@ -8,7 +8,6 @@
 #include <linux/file.h>
 #include <linux/fs_struct.h>
 #include <linux/namei.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "aside.h"
@@ -16,10 +15,6 @@
 #include "place.h"
 
 #include "fault.h"
-
-/* How often start looks whether its job is being removed, and how sure it is */
-#define KFTP_WALK_POLL		(HZ / 50)
-#define KFTP_WALK_LOCKED	5
 
 static struct workqueue_struct *kftp_walk_wq;
 
@@ -63,18 +58,16 @@ static void walk_release(struct kftp_aside *aside)
 /*
  * Find what is called @name as the caller sees it.
  *
- * start runs inside a configfs store, which rmdir of the job waits for with
- * the job's directory locked. A walk that leads into configfs may need that
- * very lock, so it is made aside, and given up once the lock stays taken: then
- * rmdir gets on, and the walk after it.
+ * A walk that leads into configfs may need the lock with which rmdir waits for
+ * start, so it is made aside, and given up when rmdir comes: then that gets on,
+ * and the walk after it.
  */
 static int place_walk(struct kftp_wait *wait, const char *name, size_t len,
 		      unsigned int flags, struct inode *job_dir,
 		      struct path *found)
 {
 	struct kftp_walk *walk;
-	int locked = 0;
-	int err = 0;
+	int err;
 
 	walk = kzalloc(struct_size(walk, name, len + 1), GFP_KERNEL);
 	if (!walk)
@@ -87,19 +80,9 @@ static int place_walk(struct kftp_wait *wait, const char *name, size_t len,
 	walk->aside.release = walk_release;
 	kftp_aside_start(&walk->aside, kftp_walk_wq, wait);
 
-	while (!wait_event_idle_timeout(wait->queue,
-					kftp_aside_done(&walk->aside),
-					KFTP_WALK_POLL)) {
-		locked = inode_is_locked(job_dir) ? locked + 1 : 0;
-		if (locked >= KFTP_WALK_LOCKED)
-			err = -EBUSY;
-		else if (fatal_signal_pending(current))
-			err = -EINTR;
-		if (err)
-			break;
-	}
-	if (!err)
-		err = walk->err;
+	err = kftp_store_wait(wait->queue, kftp_aside_done(&walk->aside),
+			      job_dir) ?:
+	      walk->err;
 	if (!err) {
 		*found = walk->found;
 		path_get(found);
@@ -147,6 +130,27 @@ int kftp_place_type(const struct inode *inode)
 	}
 }
 
+/* Its last component may say of itself that it is a directory */
+static int place_check_path(const char *path)
+{
+	const char *name = kftp_place_name(path);
+
+	if (path[0] != '/')
+		return -EINVAL;
+	return *name && strcmp(name, ".") && strcmp(name, "..") ? 0 : -EISDIR;
+}
+
+/**
+ * kftp_place_result - a local file's errno
+ * @err: what the file system said
+ *
+ * Return: the same, unless that says of a socket that it may go better.
+ */
+int kftp_place_result(int err)
+{
+	return err == -EAGAIN || err == -EPIPE ? -EIO : err;
+}
+
 /**
  * kftp_place_find - find a path's directory and what the path names in it
  * @wait: the run's wait
@@ -169,12 +173,8 @@ int kftp_place_find(struct kftp_wait *wait, const char *path,
 	const char *name = kftp_place_name(path);
 	int err;
 
-	if (path[0] != '/')
-		return -EINVAL;
-	/* the last component says of itself that it is a directory */
-	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
-		return -EISDIR;
-	err = place_walk(wait, path, max_t(size_t, name - path - 1, 1),
+	err = place_check_path(path) ?:
+	      place_walk(wait, path, max_t(size_t, name - path - 1, 1),
 			 LOOKUP_FOLLOW | LOOKUP_DIRECTORY, job_dir, dir);
 	if (err)
 		return err;
@@ -208,9 +208,8 @@ int kftp_place_existing(struct kftp_wait *wait, const char *path,
 {
 	int err;
 
-	if (path[0] != '/')
-		return -EINVAL;
-	err = place_walk(wait, path, strlen(path), 0, job_dir, found);
+	err = place_check_path(path) ?:
+	      place_walk(wait, path, strlen(path), 0, job_dir, found);
 	if (err)
 		return err;
 	err = kftp_place_type(d_inode(found->dentry));

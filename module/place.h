@@ -26,6 +26,7 @@ int kftp_place_find(struct kftp_wait *wait, const char *path,
 int kftp_place_existing(struct kftp_wait *wait, const char *path,
 			struct inode *job_dir, struct path *found);
 int kftp_place_type(const struct inode *inode);
+int kftp_place_result(int err);
 void kftp_file_close(struct file *file);
 
 int kftp_place_init(void);

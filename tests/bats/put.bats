@@ -216,6 +216,7 @@ put_all() { # attribute=value...
 	before=$REPLY
 	cd "$SPACE"
 	for pair in "EISDIR $DIR/directory" "EISDIR $DIR/directory/" "EISDIR /" "EISDIR $DIR/." "ELOOP $DIR/link" \
+		"EISDIR $SPACE/4096/" "EISDIR $SPACE/4096/." "EISDIR $DIR/missing/" \
 		"EINVAL $DIR/fifo" "EINVAL $DIR/null" "EINVAL $DIR/disk" "EINVAL /dev/null" "EINVAL $DIR/socket" \
 		"EINVAL 4096" "EINVAL ./4096" "ENOENT $DIR/missing" "ENOENT $DIR/missing/x" "ENOTDIR $SPACE/4096/x"; do
 		set_attr a src "${pair#* }"

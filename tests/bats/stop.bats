@@ -256,6 +256,35 @@ both_gone() { # case
 	umount "$DIR/mount"
 }
 
+@test "a cancel that waits for a file system which does not answer does not hold up an rmdir, nor other jobs" {
+	local before canceller
+	mount_disk
+	play hold-transfer a
+	job b "dst=$DIR/mount/b"
+	printf '1\n' >"$MAX_ACTIVE"
+	start a
+	wait_state a phase transfer
+	start b
+	freeze
+	bash -c "echo 1 >'$CONFIG/b/cancel'" 3>&- &
+	canceller=$!
+	# Its file is still there, and so it has not ended.
+	nap 0.5
+	assert_state b status queued
+	[[ -e /proc/$canceller ]]
+	now
+	before=$REPLY
+	rmdir "$CONFIG/b"
+	job c
+	now
+	((REPLY - before < 1500)) || fail "removed after $((REPLY - before)) ms"
+	wait "$canceller"
+	thaw
+	nap 0.3
+	assert_no_part "$DIR/mount/b"
+	umount "$DIR/mount"
+}
+
 @test "a disk that takes longer than timeout_sec at the end is no stalled server" {
 	mount_disk
 	play gated-226 a "dst=$DIR/mount/a" timeout_sec=2
