@@ -329,7 +329,8 @@ static int data_failed(struct dialogue *d, int error)
 	u64 until = get_jiffies_64() + KFTP_BLAME_WAIT;
 	int err = 0;
 
-	if (error != -EPIPE && error != -ECONNRESET)
+	if (d->session->source.failed ||
+	    (error != -EPIPE && error != -ECONNRESET))
 		return error;
 	while (d->sends && !err && !d->complete && !kftp_wait_reached(until)) {
 		err = kftp_wait_until(d->wait, until,

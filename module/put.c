@@ -28,8 +28,10 @@ int kftp_put_check(struct dialogue *d)
 		return 0;
 	err = kftp_digest_start(source->digest) ?:
 	      kftp_digest_update_file(source->digest, source->file,
-				      source->size, d->wait) ?:
-	      kftp_dialogue_digest(d, source->digest);
+				      source->size, d->wait);
+	if (err && !kftp_wait_check(d->wait))
+		return kftp_source_failed(source, err);
+	err = err ?: kftp_dialogue_digest(d, source->digest);
 	if (!err) {
 		kftp_digest_close(source->digest);
 		source->digest = NULL;

@@ -181,7 +181,8 @@ int kftp_session_run(struct kftp_session *session)
  */
 bool kftp_session_may_retry(const struct kftp_session *session, int error)
 {
-	if (session->sink.failed || (session->base < 0 && session->sent))
+	if (session->sink.failed || session->source.failed ||
+	    (session->base < 0 && session->sent))
 		return false;
 	switch (error) {
 	case -EAGAIN:		/* a reply 4yz */

@@ -214,11 +214,33 @@ out:
 	return err;
 }
 
+/*
+ * Security modules that judge by path judge the current task: ask them now about
+ * what a kernel thread will do. Who may make a file and not take it away is told
+ * so before it is there.
+ */
+static int sink_ask_unlink(struct kftp_sink *sink)
+{
+	struct dentry *part;
+	int err;
+
+	part = lookup_one_unlocked(kftp_mnt_idmap(sink->dir.mnt), sink->part,
+				   sink->dir.dentry, strlen(sink->part));
+	if (IS_ERR(part))
+		return PTR_ERR(part);
+	err = security_path_unlink(&sink->dir, part);
+	dput(part);
+	return err;
+}
+
 static int sink_create(struct kftp_sink *sink)
 {
 	struct file *file;
 	int tries, err, unlinked;
 
+	err = sink_ask_unlink(sink);
+	if (err)
+		return err;
 	for (tries = 0; ; tries++) {
 		file = file_open_root(&sink->dir, sink->part,
 				      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
@@ -257,10 +279,6 @@ static int sink_make(struct kftp_sink *sink)
 	       sink->file->f_op->write_iter ? 0 : -EACCES;
 }
 
-/*
- * Security modules that judge by path judge the current task: ask them now
- * about the rename that a kernel thread will do.
- */
 static int sink_ask_rename(struct kftp_sink *sink, struct dentry *target)
 {
 	return security_path_rename(&sink->dir, sink->file->f_path.dentry,
@@ -379,8 +397,7 @@ static int sink_result(struct kftp_sink *sink, int err)
 	/* want of room says nothing against what came before */
 	if (err && err != -ENOSPC && err != -EDQUOT && err != -EFBIG)
 		sink->failed = true;
-	/* not what the same errno means of a socket */
-	return err == -EAGAIN || err == -EPIPE ? -EIO : err;
+	return kftp_place_result(err);
 }
 
 static int sink_sync(struct kftp_sink *sink, int datasync)
@@ -753,11 +770,12 @@ static int sink_finish(struct kftp_sink *sink)
 		.ia_valid = ATTR_MODE | ATTR_CTIME,
 		.ia_mode = S_IFREG | sink->mode,
 	};
+	struct inode *inode = file_inode(sink->file);
 	int err = 0;
 
 	if (sink_was_cut(sink))
 		return -ESTALE;
-	if (i_size_read(file_inode(sink->file)) != sink->pos)
+	if (i_size_read(inode) != sink->pos)
 		err = sink_setattr(sink, &size);
 	if (!err && sink->keep)
 		err = kftp_resume_forget(sink->file);
@@ -768,7 +786,10 @@ static int sink_finish(struct kftp_sink *sink)
 		attr.ia_valid |= ATTR_MTIME | ATTR_MTIME_SET;
 		attr.ia_mtime = sink->mtime;
 	}
-	return sink_setattr(sink, &attr) ?: sink_sync(sink, 0);
+	/* a file system without owners may say that it is somebody else's */
+	if (inode_owner_or_capable(kftp_mnt_idmap(sink->dir.mnt), inode))
+		err = sink_setattr(sink, &attr);
+	return err ?: sink_sync(sink, 0);
 }
 
 static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)

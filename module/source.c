@@ -5,6 +5,7 @@
  * sets its time back is not found out.
  */
 #include <linux/cred.h>
+#include <linux/poll.h>
 #include <linux/security.h>
 #include <linux/splice.h>
 
@@ -78,6 +79,33 @@ int kftp_source_open(struct kftp_source *source, struct kftp_wait *wait,
 }
 
 /**
+ * kftp_source_failed - it was the file that failed, and not the connection
+ * @source: an open source
+ * @err: what the file system said
+ *
+ * Return: what to fail with; it is not tried again.
+ */
+int kftp_source_failed(struct kftp_source *source, int err)
+{
+	source->failed = true;
+	return kftp_place_result(err);
+}
+
+/* An errno of splicing is the file's if reading alone has one, too */
+static ssize_t source_blame(struct kftp_source *source, struct file *to,
+			    ssize_t err)
+{
+	loff_t pos = source->pos;
+	ssize_t n;
+	char byte;
+
+	if (err == -EAGAIN && !(vfs_poll(to, NULL) & EPOLLOUT))
+		return err;
+	n = kernel_read(source->file, &byte, 1, &pos);
+	return n < 0 ? kftp_source_failed(source, n) : err;
+}
+
+/**
  * kftp_source_check - is the file still what it was when it was opened?
  * @source: an open source
  *
@@ -91,7 +119,7 @@ int kftp_source_check(struct kftp_source *source)
 
 	err = source_stat(source, &stat);
 	if (err)
-		return err;
+		return kftp_source_failed(source, err);
 	if (stat.size == source->size &&
 	    timespec64_equal(&stat.mtime, &source->mtime))
 		return 0;
@@ -122,10 +150,10 @@ ssize_t kftp_source_send(struct kftp_source *source, struct file *to,
 		return 0;
 	n = rw_verify_area(READ, source->file, &source->pos, most);
 	if (n < 0)
-		return n;
+		return kftp_source_failed(source, n);
 	n = do_splice_direct(source->file, &source->pos, to, &ignored, most, 0);
 	if (n)
-		return n;
+		return n < 0 ? source_blame(source, to, n) : n;
 	/* the file was to have more */
 	return kftp_source_check(source) ?: -EIO;
 }

@@ -16,6 +16,7 @@ struct shash_desc;
  * @size: bytes, when it was opened
  * @mtime: when it was changed, by then
  * @pos: sent up to here
+ * @failed: the file system failed to give what there was
  * @changed: it is not what it was when it was opened
  * @digest: owned; NULL if nobody asked
  */
@@ -24,12 +25,14 @@ struct kftp_source {
 	loff_t size;
 	struct timespec64 mtime;
 	loff_t pos;
+	bool failed;
 	bool changed;
 	struct shash_desc *digest;
 };
 
 int kftp_source_open(struct kftp_source *source, struct kftp_wait *wait,
 		     const char *src, struct inode *job_dir);
+int kftp_source_failed(struct kftp_source *source, int err);
 int kftp_source_check(struct kftp_source *source);
 ssize_t kftp_source_send(struct kftp_source *source, struct file *to,
 			 size_t most);

@@ -470,6 +470,8 @@ mount_small() { # KiB
 	until [[ -s $DIR/said ]] || ((SECONDS > until)); do
 		nap 0.1
 	done
+	# Nor has it ended before its file is gone.
+	assert_state a status running
 	fsfreeze --unfreeze "$DIR/mount"
 	wait "$starter" || status=$?
 	assert_equal "$status" 1
@@ -711,8 +713,9 @@ mount_faulty() {
 
 @test "a file system's errno is told, and never taken for a server's or for a cancel" {
 	local case number
-	# EAGAIN, EPIPE, EDQUOT, ETIMEDOUT and ECANCELED.
+	# EAGAIN, EPIPE, EDQUOT, ETIMEDOUT and ECANCELED; and ECONNRESET.
 	local -A expected=([11]=EIO [32]=EIO [122]=EDQUOT [110]=ETIMEDOUT [125]=EIO)
+	local -A read=([5]=EIO [11]=EIO [32]=EIO [104]=ECONNRESET [110]=ETIMEDOUT [125]=EIO)
 	mount_faulty
 	for case in write fsync setattr; do
 		for number in "${!expected[@]}"; do
@@ -722,10 +725,14 @@ mount_faulty() {
 	done
 	job rename-125 "dst=$DIR/mount/rename-125"
 	job rename-122 "dst=$DIR/mount/rename-122"
-	play store read-125 direction=put "src=$DIR/mount/read-125" dst=x
-	play store read-5 direction=put "src=$DIR/mount/read-5" dst=x
+	for number in "${!read[@]}"; do
+		play store "read-$number" direction=put "src=$DIR/mount/read-$number" dst=x retries=1 retry_delay_sec=0
+		play store "sum-$number" direction=put "src=$DIR/mount/read-$number" dst=x retries=1 retry_delay_sec=0 \
+			sha256=compute
+		start "read-$number" "sum-$number"
+	done
 	job good "dst=$DIR/mount/good"
-	start rename-125 rename-122 read-125 read-5 good
+	start rename-125 rename-122 good
 	for case in write fsync setattr; do
 		for number in "${!expected[@]}"; do
 			expect_failed "$case-$number" "${expected[$number]}"
@@ -735,8 +742,12 @@ mount_faulty() {
 	done
 	expect_failed rename-125 EIO
 	expect_failed rename-122 EDQUOT
-	expect_failed read-125 EIO
-	expect_failed read-5 EIO
+	for number in "${!read[@]}"; do
+		for case in read sum; do
+			expect_failed "$case-$number" "${read[$number]}"
+			assert_state "$case-$number" attempts 1
+		done
+	done
 	expect_done good
 	[[ -s $DIR/mount/good ]]
 	clean_up

@@ -293,6 +293,29 @@ contained() { # commands
 	expect_done a
 }
 
+@test "who may make a file and not remove it, by Landlock, is refused before there is one" {
+	local status=0
+	job a "dst=$OPEN/a"
+	# Of all files' rights that to remove them is gone.
+	python3 - 9>"$CONFIG/a/start" <<-'END' || status=$?
+		import ctypes, os, struct, sys
+		libc = ctypes.CDLL(None)
+		rules = libc.syscall(444, struct.pack("Q", 1 << 5), 8, 0)
+		if rules < 0 or libc.prctl(38, 1, 0, 0, 0) or libc.syscall(446, rules, 0):
+		    sys.exit("no Landlock")
+		try:
+		    os.write(9, b"1\n")
+		except PermissionError:
+		    sys.exit(13)
+	END
+	assert_equal "$status" 13
+	[[ ! -e $OPEN/a ]]
+	assert_no_part "$OPEN/a"
+	assert_state a run 0
+	start a
+	expect_done a
+}
+
 @test "under a profile that forbids it a source is EACCES" {
 	printf 'mine\n' >"$OPEN/closed/a"
 	job a direction=put "src=$OPEN/closed/a" dst=pub/never
