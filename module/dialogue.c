@@ -187,6 +187,20 @@ int kftp_dialogue_rest(struct dialogue *d, loff_t offset)
 	return code == 350;
 }
 
+/*
+ * Is it nothing against the file itself, but from where we wanted it? 451 can
+ * mean that it may be tried again without REST, and does no harm if it does not.
+ */
+static bool refuses_offset(const struct dialogue *d, int code)
+{
+	if (!d->offset)
+		return false;
+	if (code == 451)
+		return !d->preliminary;
+	return code >= 500 && kftp_reply_errno(code) == -EPROTO &&
+	       (!d->preliminary || is_get(d));
+}
+
 /**
  * kftp_dialogue_watch - look at what the server says meanwhile, if anything
  * @d: a dialogue after kftp_dialogue_open() began
@@ -215,9 +229,7 @@ int kftp_dialogue_watch(struct dialogue *d)
 	/* it cannot have all of what was not sent yet */
 	if (code < 300 && (!d->preliminary || (d->sends && !d->ended)))
 		return -EPROTO;
-	/* nothing against the file itself, but from where we wanted it */
-	if (d->offset && code >= 500 && kftp_reply_errno(code) == -EPROTO &&
-	    (!d->preliminary || is_get(d)))
+	if (refuses_offset(d, code))
 		d->again = true;
 	d->complete = true;
 	return want_2yz(code);

@@ -81,6 +81,9 @@ static int put_compare(struct dialogue *d, s64 size)
 			n = kftp_sock_recv(&data->conn, theirs + got,
 					   len + 1 - got);
 			d->ended = !n;
+			/* who lingers says nothing until we end it, too */
+			if (d->ended)
+				kftp_data_end(data);
 			if (n > 0)
 				got += n;
 			/* not what it was: no use to take in all of it */

@@ -344,6 +344,8 @@ fails() { # status pattern argument...
 	fails 78 'accept: ENOENT, the server has no such file*550*' "ftp://$SERVER4/pub/missing"
 	fails 63 'negotiate: EFBIG, the file is too large*' -o max_size=9 "$URL"
 	fails 105 '*: EBADMSG, the file has another digest*' -o "sha256=$(printf '0%.0s' {1..64})" "$URL"
+	url_of user-550-tls
+	fails 67 'login: ENOENT, the log-in was refused*550*' "$REPLY"
 	url_of never-connects
 	fails 12 'accept: ETIMEDOUT, the server made no data connection in time*' -o timeout_sec=1 "$REPLY"
 	url_of stall-in-data

@@ -1254,6 +1254,9 @@ look("endless", fetched(beside(trickle(bytes(65536), 0.01, 1000)), stall), done(
 look("more-bytes-after-226", fetched("226 sent", pause(0.3), send(PAYLOAD), finish), done(saw=ANEW))
 look("226-first", fetched("226 sent", pause(0.3), send(PAYLOAD[:2000]), finish),
      done(saw=[("data taken: 2096", 1)]))
+# proftpd lingers like this.
+look("half-close", fetched(send(PAYLOAD[:2000]), half_close, "226 sent"),
+     done(saw=[("data * closed", 1), ("data taken: 2096", 1)]))
 look("never-connects", ["150 coming", stall], times_out(saw=[("< STOR*", 0)]))
 look("never-ends", fetched(send(PAYLOAD[:2000]), stall), times_out(saw=[("< STOR*", 0)]))
 look("never-226", fetched(send(PAYLOAD[:2000]), finish, stall), times_out(saw=[("< STOR*", 0)]))
@@ -1282,6 +1285,10 @@ look("rest-501-and-connects", None, done(saw=WHOLE),
 for code, error in ((550, "ENOENT"), (552, "ENOSPC"), (553, "EPERM")):
     look(f"store-{code}", None, fails(error, code=code, saw=[("< REST*", 1), ("< STOR*", 1)]), STOR=[f"{code} no"])
 look("store-501", None, done(saw=[("< STOR*", 2), *ANEW[1:]]), STOR=[when_offset(["501 not there"], STORING["STOR"])])
+# proftpd says so unless it is told to let files be gone on with, and means: without REST.
+look("store-451", None, done(saw=[("< STOR*", 2), *ANEW[1:]]),
+     STOR=[when_offset(["451 not there, try again"], STORING["STOR"])])
+look("store-451-whatever", None, fails("EAGAIN", code=451, saw=[("< STOR*", 2)]), STOR=["451 no"])
 # What was said for what was compared is not said for what is sent.
 look("store-without-150", None, times_out(saw=[("data taken: 0", 1)]), STOR=[connect, take(), finish, "226 got it"])
 look("retr-551", ["551 no"], done(saw=[("< REST 0", 1), *WHOLE]), **LARGE)

@@ -579,6 +579,7 @@ CASES = {
     "greeting-of-ssh": {"GREETING": ["SSH-2.0-OpenSSH_9.2p1"]},
     "greeting-hang-up": {"GREETING": [hang_up]},
     "pass-530": {"PASS": ["530 wrong"]},
+    "user-550-tls": {"USER": ["550 SSL/TLS required on the control channel"]},
     "pass-530-echo": {"PASS": [echo_password("530 not ", " surely")]},
     "pass-530-echo-lines": {"PASS": [echo_password("530-not ", ""), echo_password(" nor ", ""),
                                      echo_password("530 also ", "")]},
@@ -674,7 +675,7 @@ CASES.update({
 })
 for code in (501, 502, 504, 550, 554):
     CASES[f"rest-{code}"] = {**RESUMABLE, "REST": [f"{code} no"]}
-for code in (450, 501, 550, 551, 554):
+for code in (450, 451, 501, 550, 551, 554):
     CASES[f"rest-then-{code}"] = {**RESUMABLE, "RETR": [when_offset([f"{code} cannot begin there"], SERVED)]}
 
 CASES["gated-large"] = {**RESUMABLE, "RETR": ["150 coming", connect, serve(1 << 20), gate,
