@@ -23,6 +23,7 @@ teardown() {
 	clean_up
 	untrace
 	unmount_all
+	umount "$SPACE/here" 2>/dev/null || :
 	rm -rf "$SPACE" "$KFTP_DIR"/script/go/* "$KFTP_DIR"/script/store/*
 }
 
@@ -130,6 +131,97 @@ reverse() { # file to
 	start a
 	expect_failed a ECONNREFUSED
 	assert_state a resumed 0
+}
+
+# Two gets, one by the page cache and one by direct I/O, that are cancelled and go on, over an old file.
+go_on_in() { # directory directory-as-root-may-write-it [setpriv-option...]
+	local dir=$1 below=$2 cache
+	shift 2
+	for cache in keep bypass; do
+		printf 'old\n' >"$below/$cache"
+		play rest-good "$cache" resume=1 src=medium "dst=$dir/$cache" "cache=$cache" rate_limit=500000
+		start_as "$cache" "$@"
+	done
+	for cache in keep bypass; do
+		wait_state "$cache" bytes '[2-9][0-9]{5}|[0-9]{7}'
+		cancel "$cache"
+	done
+	for cache in keep bypass; do
+		expect_cancelled "$cache"
+		assert_content "$dir/$cache" $'old\n'
+		set_attr "$cache" rate_limit 0
+		start_as "$cache" "$@"
+		expect_done "$cache"
+		assert_resumed "$cache"
+		assert_no_part "$dir/$cache"
+		same "$BODY/medium" "$dir/$cache"
+	done
+	assert_state keep io buffered
+	assert_state bypass io direct
+}
+
+@test "an overlay keeps what is to be resumed, and goes direct, as what is beneath it does" {
+	local name
+	modprobe overlay
+	mkdir "$SPACE"/{lower,upper,work}
+	for name in keep bypass; do
+		printf 'lower\n' >"$SPACE/lower/$name"
+	done
+	mount -t overlay overlay -o "lowerdir=$SPACE/lower,upperdir=$SPACE/upper,workdir=$SPACE/work" "$DIR/mount"
+	go_on_in "$DIR/mount" "$DIR/mount"
+	for name in keep bypass; do
+		same "$BODY/medium" "$SPACE/upper/$name"
+		assert_content "$SPACE/lower/$name" $'lower\n'
+	done
+	# And the other way, a file that was below all the time.
+	printf 'from below\n' >"$SPACE/lower/c"
+	play store c direction=put "src=$DIR/mount/c" dst=c
+	start c
+	expect_done c
+	assert_content "$KFTP_DIR/script/store/c" $'from below\n'
+}
+
+@test "on an idmapped mount it is the caller's, there, that goes on, and nobody else writes" {
+	local users
+	mkdir -p "$SPACE/here" "$SPACE/mapped/"{open,closed}
+	chown 1000:1000 "$SPACE/mapped/closed"
+	unshare --user sleep 300 3>&- &
+	users=$!
+	until [[ $(readlink "/proc/$users/ns/user") != "$(readlink /proc/self/ns/user)" ]]; do
+		nap 0.05
+	done
+	# Root's on the disk is user 1000's here, and what is user 1000's there is nobody's.
+	printf '0 1000 1\n' >"/proc/$users/uid_map"
+	printf '0 1000 1\n' >"/proc/$users/gid_map"
+	python3 - "$SPACE/mapped" "$SPACE/here" "/proc/$users/ns/user" <<-'END'
+		import ctypes, os, struct, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		def call(*arguments):
+		    result = libc.syscall(*arguments)
+		    if result < 0:
+		        sys.exit(f"{arguments[0]}: {os.strerror(ctypes.get_errno())}")
+		    return result
+		source, target, users = map(os.fsencode, sys.argv[1:])
+		tree = call(428, -100, source, 1)
+		attributes = struct.pack("4Q", 0x100000, 0, 0, os.open(users, os.O_RDONLY))
+		call(442, tree, b"", 0x1000, attributes, len(attributes))
+		call(429, tree, b"", -100, target, 4)
+	END
+	kill "$users"
+	go_on_in "$SPACE/here/open" "$SPACE/mapped/open" "${LIMITED[@]}"
+	assert_equal "$(stat -c %u "$SPACE/mapped/open/keep" "$SPACE/here/open/keep" | tr '\n' ' ')" '0 1000 '
+	job closed "dst=$SPACE/here/closed/x"
+	run start_as closed "${LIMITED[@]}"
+	assert_failure
+	assert_output --partial 'Permission denied'
+	printf 'mine\n' >"$SPACE/mapped/secret"
+	chmod 600 "$SPACE/mapped/secret"
+	chown 1000 "$SPACE/mapped/secret"
+	job secret direction=put "src=$SPACE/here/secret" dst=secret
+	run start_as secret "${LIMITED[@]}"
+	assert_failure
+	assert_output --partial 'Permission denied'
+	assert_state secret run 0
 }
 
 getfattr_of() { # file
@@ -370,7 +462,8 @@ except OSError as error:
 }
 
 @test "a server that refuses REST, or RETR after it, sends all of it" {
-	local case cases=(rest-501 rest-502 rest-504 rest-550 rest-554 rest-then-501 rest-then-551 rest-then-554)
+	local case cases=(rest-501 rest-502 rest-504 rest-550 rest-554 rest-then-451 rest-then-501
+		rest-then-551 rest-then-554)
 	printf '20\n' >"$MAX_ACTIVE"
 	for case in "${cases[@]}"; do
 		get "$case" "$case"

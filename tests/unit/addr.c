@@ -126,6 +126,11 @@ static void check_same(struct kftp_addr a, struct kftp_addr b, bool same)
 
 static void same_hosts(void **state)
 {
+	const struct kftp_addr a = v6("2001:db8::1", 20, 0);
+	const struct kftp_addr c = v4("192.0.2.1", 20);
+	struct kftp_addr b, d;
+	size_t i;
+
 	(void)state;
 	check_same(v4("192.0.2.1", 20), v4("192.0.2.1", 21), true);
 	check_same(v4("192.0.2.1", 20), v4("192.0.2.3", 20), false);
@@ -134,6 +139,16 @@ static void same_hosts(void **state)
 	check_same(v6("fe80::1", 20, 2), v6("fe80::1", 20, 2), true);
 	check_same(v6("fe80::1", 20, 2), v6("fe80::1", 20, 3), false);
 	check_same(v4("0.0.0.0", 20), v6("::", 20, 0), false);
+	for (i = 0; i < sizeof(a.in6.sin6_addr); i++) {
+		b = a;
+		b.in6.sin6_addr.s6_addr[i] ^= 1;
+		check_same(a, b, false);
+	}
+	for (i = 0; i < sizeof(c.in.sin_addr); i++) {
+		d = c;
+		((unsigned char *)&d.in.sin_addr)[i] ^= 1;
+		check_same(c, d, false);
+	}
 }
 
 int main(void)
