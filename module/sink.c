@@ -55,6 +55,19 @@ static int sink_check_dir(const struct path *dir)
 	return IS_APPEND(inode) ? -EPERM : 0;
 }
 
+static bool sink_is_live(const struct inode *inode)
+{
+	struct kftp_sink *other;
+	bool live = false;
+
+	mutex_lock(&kftp_sinks_lock);
+	list_for_each_entry(other, &kftp_sinks, live)
+		if (other->file && file_inode(other->file) == inode)
+			live = true;
+	mutex_unlock(&kftp_sinks_lock);
+	return live;
+}
+
 /* May what is called so be replaced by a regular file of the caller's? */
 static int sink_check_target(const struct path *dir, struct dentry *target)
 {
@@ -66,7 +79,8 @@ static int sink_check_target(const struct path *dir, struct dentry *target)
 	err = kftp_place_type(inode);
 	if (err)
 		return err;
-	if (d_mountpoint(target))
+	/* another job's temporary file by another spelling is that job's */
+	if (d_mountpoint(target) || sink_is_live(inode))
 		return -EBUSY;
 	/* what the rename would refuse is better known before the transfer */
 	if (IS_APPEND(inode) || IS_SWAPFILE(inode) ||
@@ -96,19 +110,6 @@ static int sink_claim(struct kftp_sink *sink)
 		list_add(&sink->live, &kftp_sinks);
 	mutex_unlock(&kftp_sinks_lock);
 	return err;
-}
-
-static bool sink_is_live(const struct inode *inode)
-{
-	struct kftp_sink *other;
-	bool live = false;
-
-	mutex_lock(&kftp_sinks_lock);
-	list_for_each_entry(other, &kftp_sinks, live)
-		if (other->file && file_inode(other->file) == inode)
-			live = true;
-	mutex_unlock(&kftp_sinks_lock);
-	return live;
 }
 
 static struct dentry *sink_lookup(const struct kftp_sink *sink, const char *name)

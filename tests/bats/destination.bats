@@ -397,6 +397,15 @@ mount_small() { # KiB
 	release a
 	expect_done a
 	assert_content "$DIR/mount/any/x" "$PAYLOAD"
+	# What is a capital and what is not is for the file system to say.
+	set_attr a dst "$DIR/mount/any/"$'\xc3\x89'
+	start a
+	wait_state a phase transfer
+	set_attr b dst "$DIR/mount/any/."$'\xc3\xa9'.KFTP-part
+	refuse_start EBUSY b
+	release a
+	expect_done a
+	assert_content "$DIR/mount/any/"$'\xc3\xa9' "$PAYLOAD"
 	umount "$DIR/mount"
 }
 
