@@ -189,16 +189,22 @@ int kftp_dialogue_rest(struct dialogue *d, loff_t offset)
 
 /*
  * Is it nothing against the file itself, but from where we wanted it? 451 can
- * mean that it may be tried again without REST, and does no harm if it does not.
+ * mean that it may be tried again from the beginning. If it does not, then at
+ * worst what is there already is sent once more.
  */
 static bool refuses_offset(const struct dialogue *d, int code)
 {
+	int err = kftp_reply_errno(code);
+
 	if (!d->offset)
 		return false;
 	if (code == 451)
 		return !d->preliminary;
-	return code >= 500 && kftp_reply_errno(code) == -EPROTO &&
-	       (!d->preliminary || is_get(d));
+	if (code < 500 || (d->preliminary && !is_get(d)))
+		return false;
+	/* who may not add to a file may yet replace it */
+	return err == -EPROTO ||
+	       (d->append && (err == -ENOENT || err == -EPERM));
 }
 
 /**

@@ -60,7 +60,10 @@ static int put_compare(struct dialogue *d, s64 size)
 	err = kftp_dialogue_open(d, "RETR", d->config->dst);
 	if (err) {
 		kftp_data_close(data);
-		if (!d->complete || err == -EAGAIN)
+		/* 451 as in refuses_offset(): it cannot begin there */
+		if (!d->complete ||
+		    (err == -EAGAIN &&
+		     !(pos && d->control.reply.code == 451 && !d->preliminary)))
 			return err;
 		/* it may take files and not give them; the STOR is from 0 on */
 		return pos ? min(kftp_dialogue_rest(d, 0), 0) : 0;
@@ -194,25 +197,19 @@ static int put_prepare(struct dialogue *d)
 		resumes = put_may_resume(d);
 	if (err || resumes < 0)
 		return err ?: resumes;
-	if (resumes)
+	if (resumes) {
+		/*
+		 * Not by REST and STOR: a server that loses what is before has
+		 * the right length then, and nothing tells.
+		 */
 		d->offset = d->version.size;
+		d->append = true;
+	}
+	d->sends = true;
 	d->bytes = d->offset;
 	session->source.pos = d->offset;
 	kftp_state_begin(d->state, d->offset, KFTP_IO_SPLICE);
 	return 0;
-}
-
-/* A server that cannot begin in the middle may yet add to the end */
-static int put_rest(struct dialogue *d)
-{
-	int there;
-
-	d->sends = true;
-	if (!d->offset || d->append)
-		return 0;
-	there = kftp_dialogue_rest(d, d->offset);
-	d->append = !there;
-	return min(there, 0);
 }
 
 static int put_transfer(struct dialogue *d)
@@ -270,7 +267,6 @@ int kftp_put(struct dialogue *d)
 {
 	return put_prepare(d) ?:
 	       kftp_dialogue_port(d) ?:
-	       put_rest(d) ?:
 	       kftp_dialogue_open(d, d->append ? "APPE" : "STOR", d->config->dst) ?:
 	       put_transfer(d) ?:
 	       put_commit(d);

@@ -135,8 +135,11 @@ static bool session_try(struct kftp_session *session, int *err)
 	if (d->doubtful && is_get(d))
 		kftp_sink_discard(&session->sink);
 	again = session_again(d);
-	if (again)
+	if (again) {
 		session->fresh = true;
+		/* what was not possible just now may be another time */
+		session->passing = *err == -EAGAIN;
+	}
 	/* commands and replies may have held the password */
 	kvfree_sensitive(d, sizeof(*d));
 	return again;
@@ -164,7 +167,7 @@ int kftp_session_run(struct kftp_session *session)
 		return err;
 	kftp_state_attempt(session->state);
 	/* a sink has forgotten what was of no use, a server may have it yet */
-	if (session->config->direction == KFTP_GET)
+	if (session->config->direction == KFTP_GET || session->passing)
 		session->fresh = false;
 	while (session_try(session, &err))
 		;

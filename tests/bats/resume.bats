@@ -803,7 +803,7 @@ put_right() { # job
 	same "$BODY/medium" "$KFTP_DIR/script/store/$1"
 }
 
-@test "a put goes on where it ended, by REST, or by APPE where the server has none" {
+@test "a put goes on where it ended, by APPE, and where nothing can be compared it begins anew" {
 	local case
 	put store-without-rest few
 	head -c 50000 "$BODY/medium" >"$KFTP_DIR/script/store/few"
@@ -829,7 +829,7 @@ put_right() { # job
 	for case in store-early-426 store-early-hang-up store-early-reset; do
 		assert_state "$case" resumed 700000
 		server_log "$case"
-		assert_log '< REST 700000' 1
+		assert_log "< APPE $case" 1
 		assert_log "data taken: 348579"
 	done
 	assert_state store-without-rest resumed 0
@@ -856,8 +856,8 @@ put_right() { # job
 	assert_state same resumed 500000
 }
 
-@test "a server that takes REST of a put and begins anew never keeps a wrong file unnoticed" {
-	put store-rest-ignored a
+@test "a server that replaces what it is to add to never keeps a wrong file unnoticed" {
+	put store-replaces a
 	spoil a 1
 	start a
 	wait_end a

@@ -1177,7 +1177,7 @@ def put_cut_short(*later, **more):
     early = ["150 go on", connect, take(CUT), "426 broken", break_data]
     early_append = ["150 go on", connect, take(CUT, append=True), "426 broken", break_data]
     return {**STORING, "STOR": [first_time(early, later or STORING["STOR"])],
-            "APPE": [first_time(early_append, STORING["APPE"])], **more}
+            "APPE": [first_time(early_append, later or STORING["APPE"])], **more}
 
 
 large = {"file": "large", "retries": 1, "retry_delay_sec": 0}
@@ -1188,16 +1188,21 @@ store("again-store-without-rest", put_cut_short(REST=["502 what?"]), whole, **la
 # It takes files and does not give them: nothing can be compared, and nothing is gone on with.
 case("again-store-unreadable", put_cut_short(RETR=["550 not yours"]), put=whole_and(saw=[("< REST 0", 1)]), **large)
 # What was compared before went over another data connection.
-case("again-store-watched", put_cut_short(connect, watch_data(1), "150 go on", take(), finish, "226 got it"),
+case("again-store-watched", put_cut_short(connect, watch_data(1), "150 go on", move, finish, "226 got it"),
      put=whole_and(saw=[("watched * still open", 1)]), **large)
 case("again-store-without-size", put_cut_short(SIZE=["502 what?"]), put=whole,
      append=fails("EAGAIN", free=True, state={"attempts": "1"}), **large)
-# It says that it begins there, does not, and then does not tell how much it has: it did before.
+# It begins anew when it is to add, and then does not tell how much it has: it did before.
 for code, attempts in ((0, 3), (450, 3), (500, 2), (550, 2)):
     case(f"again-store-size-{code}-after", put_cut_short(
         "150 go on", connect, take(begin=lambda offset: 0), finish, "226 got it",
         SIZE=[size_before(code)]),
          put=whole_and(state={"attempts": str(attempts)}), **{**large, "retries": 2})
+# That it cannot add just now is no reason never to go on again.
+case("again-store-451-passing", {
+    **STORING, "STOR": ["150 go on", connect, take(CUT), "426 broken", break_data],
+    "APPE": [lambda session: session.take_steps(["451 not now"] if session.number == 2 else STORING["APPE"])]},
+     put=whole_and(saw=[("< STOR*", 2), ("< APPE*", 2)], state={"attempts": "3"}), **{**large, "retries": 2})
 ENDS_SAME = bytes(100000) + BODIES["large"][100000:]
 # Nobody knows what was there before, which is still there after the first attempt, and ends as the file does there.
 for code in (450, 500):
@@ -1205,14 +1210,14 @@ for code in (450, 500):
         **STORING, "PASS": [first_time([some_of(ENDS_SAME, 300000), "230 in"], ["230 in"])],
         "SIZE": [first_time([f"{code} no"], [tell_store_size()])],
         "STOR": [first_time(["150 go on", connect, receive, "426 broken", finish], STORING["STOR"])]},
-         put=whole_and(saw=[("< REST 3*", 0)]), **large)
+         put=whole_and(saw=[("< APPE*", 0)]), **large)
 # Nor does it count that its time is written otherwise, or has become another.
 for name, what in {"fraction": "20010101000000.000", "zone": "20010101010000"}.items():
     case(f"again-store-time-{name}", {
         **STORING, "PASS": [first_time([some_of(ENDS_SAME, 300000), "230 in"], ["230 in"])],
         "MDTM": [first_time(["213 20010101000000"], [f"213 {what}"])],
         "STOR": [first_time(["150 go on", connect, receive, "426 broken", finish], STORING["STOR"])]},
-         put=whole_and(saw=[("< REST 3*", 0)]), **large)
+         put=whole_and(saw=[("< APPE*", 0)]), **large)
 case("again-append-size-550-after", put_cut_short(SIZE=[size_before(550)]),
      append=fails("EIO", free=True, code=226, content=None), **large)
 case("again-store-size-lies", put_cut_short(SIZE=["213 9223372036854775807"]), put=fails("EIO", free=True), **large)
@@ -1240,7 +1245,7 @@ def fetched(*steps):
 
 
 ANEW = [("< STOR*", 1), ("< APPE*", 0), ("data taken: 4096", 1)]
-look("same", None, done(saw=[("< REST 2000", 1), ("data taken: 2096", 1)]))
+look("same", None, done(saw=[("< APPE*", 1), ("< STOR*", 0), ("data taken: 2096", 1)]))
 for code in (450, 500, 530, 550):
     look(f"{code}", [f"{code} no"], fails("EAGAIN", code=code) if code == 450 else done(saw=ANEW))
 look("150-then-550", ["150 coming", "550 no"], done(saw=ANEW))
@@ -1273,7 +1278,7 @@ look("size-grows", None, done(saw=[("< STOR*", 1)]), SIZE=[lambda session: sessi
     f"213 {size_of(session) if session.offset or session.target else len(PAYLOAD) + 1}\r\n")])
 LARGE = {"body": BODIES["large"], "size": 200000}
 WHOLE = [("< STOR*", 1), (f"data taken: {len(BODIES['large'])}", 1)]
-look("large", None, done(saw=[("< REST 134464", 1), ("< REST 200000", 1)]), **LARGE)
+look("large", None, done(saw=[("< REST 134464", 1), ("< REST*", 1), ("< APPE*", 1)]), **LARGE)
 for code in (200, 501, 502, 550):
     look(f"rest-{code}", None, done(saw=[("< RETR*", 0), *WHOLE]), REST=[f"{code} no"], **LARGE)
 look("rest-450", None, fails("EAGAIN", code=450), REST=["450 no"], **LARGE)
@@ -1281,16 +1286,27 @@ look("rest-hang-up", None, fails("ECONNRESET"), REST=[hang_up], **LARGE)
 # Whoever connects for a transfer that does not take place is not taken for who connects for the next.
 look("rest-501-and-connects", None, done(saw=WHOLE),
      REST=[connect, send(EVIL), pause(0.3), "501 no"], **LARGE)
-# Of no room and no right it says nothing against where to begin, and what is there is not cut.
-for code, error in ((550, "ENOENT"), (552, "ENOSPC"), (553, "EPERM")):
-    look(f"store-{code}", None, fails(error, code=code, saw=[("< REST*", 1), ("< STOR*", 1)]), STOR=[f"{code} no"])
-look("store-501", None, done(saw=[("< STOR*", 2), *ANEW[1:]]), STOR=[when_offset(["501 not there"], STORING["STOR"])])
-# proftpd says so unless it is told to let files be gone on with, and means: without REST.
-look("store-451", None, done(saw=[("< STOR*", 2), *ANEW[1:]]),
-     STOR=[when_offset(["451 not there, try again"], STORING["STOR"])])
-look("store-451-whatever", None, fails("EAGAIN", code=451, saw=[("< STOR*", 2)]), STOR=["451 no"])
+# Of no room it says nothing against where to begin, and what is there is not cut.
+look("store-552", None, fails("ENOSPC", code=552, saw=[("< APPE*", 1), ("< STOR*", 0)]), APPE=["552 no"])
+# Who may not add to it may yet replace it; who may do neither has not cut it.
+for code, error in ((550, "ENOENT"), (553, "EPERM")):
+    look(f"store-{code}-whatever", None, fails(error, code=code, saw=[("< APPE*", 1), ("< STOR*", 1)]),
+         APPE=[f"{code} no"], STOR=[f"{code} no"])
+# Whoever does not add to a file gets all of it.
+AFTER_ALL = [("< APPE*", 1), ("< STOR*", 1), ("data taken: 4096", 1)]
+for code in (500, 501, 502, 504, 550, 553):
+    look(f"store-{code}", None, done(saw=AFTER_ALL), APPE=[f"{code} not there"])
+look("store-replaces", None, done(saw=AFTER_ALL), APPE=["150 go on", connect, take(), finish, "226 got it"])
+# proftpd says so unless it is told to let files be gone on with, and means: from the beginning.
+look("store-451", None, done(saw=AFTER_ALL), APPE=["451 not there, try again"])
+look("store-451-whatever", None, fails("EAGAIN", code=451, saw=[("< APPE*", 1), ("< STOR*", 1)]), APPE=["451 no"],
+     STOR=["451 no"])
 # What was said for what was compared is not said for what is sent.
-look("store-without-150", None, times_out(saw=[("data taken: 0", 1)]), STOR=[connect, take(), finish, "226 got it"])
+look("store-without-150", None, times_out(saw=[("data taken: 0", 1)]),
+     APPE=[connect, take(append=True), finish, "226 got it"])
+# It gives files, but not from there.
+look("retr-451", ["451 not there, try again"], done(saw=[("< REST 0", 1), *WHOLE]), **LARGE)
+look("retr-451-from-0", ["451 no"], fails("EAGAIN", code=451, saw=[("< STOR*", 0)]))
 look("retr-551", ["551 no"], done(saw=[("< REST 0", 1), *WHOLE]), **LARGE)
 
 # What is asked of the file

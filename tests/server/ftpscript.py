@@ -732,12 +732,11 @@ CASES.update({
     "store-gated-226": {**STORING, "STOR": ["150 go on", connect, take(), gate, finish, "226 got it"]},
     "store-lost-without-size": {**taken_early(hang_up), "SIZE": ["502 what?"]},
     "store-without-rest": {**taken_early("426 broken", break_data), "REST": ["502 what?"]},
-    "store-rest-ignored": {**taken_early("426 broken", break_data)},
+    "store-replaces": {**taken_early("426 broken", break_data)},
     "store-spoilt-login": {**STORING, "PASS": [spoilt(["421 too many users", hang_up], ["230 in"])]},
     "store-spoilt-450": {**STORING, "STOR": [spoilt(["450 busy"], STORING["STOR"])]},
 })
-CASES["store-rest-ignored"]["STOR"] = [spoilt(["150 go on", connect, take(MIDDLE), "426 broken", break_data], [
-    "150 go on", connect, take(begin=lambda offset: 0), finish, "226 got it"])]
+CASES["store-replaces"]["APPE"] = STORING["STOR"]
 for code in (450, 452, 532, 550, 552, 553):
     CASES[f"store-{code}"] = {**STORING, "STOR": [f"{code} no"], "APPE": [f"{code} no"]}
 

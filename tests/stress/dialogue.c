@@ -199,7 +199,7 @@ static const struct recorded get_anew[] = {
 
 static const struct recorded put_on[] = {
 	GREETING, LOGIN, SIZE_IS("{had}"), TIME_IS("20300102030405"),
-	PORT, RETR(HAD), PORT, REST, STOR, SIZE_IS("{size}"), GOODBYE
+	PORT, RETR(HAD), PORT, STOR, SIZE_IS("{size}"), GOODBYE
 };
 
 static const struct recorded put_anew[] = {
