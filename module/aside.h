@@ -33,7 +33,7 @@ struct kftp_aside {
 int kftp_store_yield(struct inode *dir, int *locked);
 
 /* How often a store looks whether its job is being removed */
-#define KFTP_STORE_POLL		(HZ / 50)
+#define KFTP_STORE_POLL		max(HZ / 50, 1)
 
 /**
  * kftp_store_wait - wait inside a configfs store

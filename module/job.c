@@ -28,10 +28,12 @@ static struct kftp_lane {
 
 /*
  * Runs that wait for their turn, in the order in which they began to, among them
- * those that wait for their next attempt; and how many have theirs. The lock
- * protects both, each lane's share of them, and the membership of a run.
+ * those that wait for their next attempt; those that have theirs, but no worker
+ * yet; and how many have theirs. The lock protects all of them, each lane's share,
+ * and the membership of a run.
  */
 static LIST_HEAD(kftp_queue);
+static LIST_HEAD(kftp_ready);
 static unsigned int kftp_active;
 static DEFINE_SPINLOCK(kftp_queue_lock);
 
@@ -65,7 +67,7 @@ void kftp_queue_kick(void)
 			break;
 		if (run->due)
 			continue;
-		list_del_init(&run->queued);
+		list_move_tail(&run->queued, &kftp_ready);
 		run->lane = queue_lane();
 		run->lane->active++;
 		kftp_active++;
@@ -92,28 +94,23 @@ static void queue_leave(struct kftp_run *run)
 static bool queue_withdraw(struct kftp_run *run)
 {
 	lockdep_assert_held(&kftp_queue_lock);
-	if (!list_empty(&run->queued))
-		list_del_init(&run->queued);
-	else if (run->lane && cancel_work(&run->work))
-		queue_leave(run);
-	else
+	if (list_empty(&run->queued) ||
+	    (run->lane && !cancel_work(&run->work)))
 		return false;
+	list_del_init(&run->queued);
+	queue_leave(run);
 	queue_work(kftp_tidy_wq, &run->work);
 	return true;
 }
 
-/*
- * Deadlines count from start: end what has waited too long. Let what has waited
- * for its next attempt wait for its turn. Come back in time.
- */
-static void queue_expire(struct work_struct *work)
+/* Returns when to look at these again */
+static u64 queue_look(struct list_head *runs, u64 now)
 {
-	u64 now = get_jiffies_64();
 	struct kftp_run *run, *next;
 	u64 first = U64_MAX;
 
-	spin_lock(&kftp_queue_lock);
-	list_for_each_entry_safe(run, next, &kftp_queue, queued) {
+	lockdep_assert_held(&kftp_queue_lock);
+	list_for_each_entry_safe(run, next, runs, queued) {
 		u64 deadline = run->session.wait.deadline;
 
 		if (deadline <= now) {
@@ -126,9 +123,23 @@ static void queue_expire(struct work_struct *work)
 		} else if (run->due) {
 			/* behind those that were started meanwhile */
 			run->due = 0;
-			list_move_tail(&run->queued, &kftp_queue);
+			list_move_tail(&run->queued, runs);
 		}
 	}
+	return first;
+}
+
+/*
+ * Deadlines count from start: end what has waited too long. Let what has waited
+ * for its next attempt wait for its turn. Come back in time.
+ */
+static void queue_expire(struct work_struct *work)
+{
+	u64 now = get_jiffies_64();
+	u64 first;
+
+	spin_lock(&kftp_queue_lock);
+	first = min(queue_look(&kftp_queue, now), queue_look(&kftp_ready, now));
 	/* whoever adds a run after this look has it come back at once, and not later */
 	if (first != U64_MAX)
 		mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire,
@@ -148,6 +159,13 @@ static void queue_add(struct kftp_run *run)
 	list_add_tail(&run->queued, &kftp_queue);
 	spin_unlock(&kftp_queue_lock);
 	kftp_queue_kick();
+}
+
+static void queue_begin(struct kftp_run *run)
+{
+	spin_lock(&kftp_queue_lock);
+	list_del_init(&run->queued);
+	spin_unlock(&kftp_queue_lock);
 }
 
 static void queue_done(struct kftp_run *run)
@@ -311,6 +329,7 @@ static void run_work(struct work_struct *work)
 	const struct cred *old;
 	int err;
 
+	queue_begin(run);
 	if (run->lane && !run->attempts) {
 		kftp_state_running(&job->state);
 		mutex_lock(&job->lock);

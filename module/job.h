@@ -54,7 +54,7 @@ struct kftp_job {
  * struct kftp_run - a job from start to end
  * @job: a reference, dropped by the run's end
  * @work: the session
- * @queued: in the queue until its turn has come
+ * @queued: in the queue until its turn has come, and then until a worker has
  * @lane: where its turn has come, and it counts as active; or NULL
  * @due: it waits for its next attempt, which is not before this, in 64-bit
  *	jiffies; or 0. Protected by the queue's lock while it is queued

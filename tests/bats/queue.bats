@@ -428,7 +428,7 @@ occupy() { # name
 	done
 }
 
-@test "a job whose turn has come, but not its worker, is stopped within a second" {
+@test "a job whose turn has come, but not its worker, is stopped within a second, or by its deadline" {
 	local before
 	# As few workers as when there is no memory for more.
 	whole "$WORKERS"
@@ -437,12 +437,15 @@ occupy() { # name
 	play hold-transfer a
 	job b
 	job c
+	job e deadline_sec=1
 	start a
 	wait_state a phase transfer
-	start b c
+	start b c e
 	nap 0.3
 	assert_state b status queued
 	assert_state c status queued
+	assert_state e status queued
+	expect_failed e ETIMEDOUT 3
 	now
 	before=$REPLY
 	cancel b
