@@ -37,8 +37,8 @@
 
 /*
  * All sinks from kftp_sink_open() to kftp_sink_close(). The lock protects the
- * list, and @file of its members while it is being set; @dir and @name do not
- * change while a sink is in the list.
+ * list, and @file and @published of its members while they are being set; @dir
+ * and @name do not change while a sink is in the list.
  */
 static LIST_HEAD(kftp_sinks);
 static DEFINE_MUTEX(kftp_sinks_lock);
@@ -62,7 +62,8 @@ static bool sink_is_live(const struct inode *inode)
 
 	mutex_lock(&kftp_sinks_lock);
 	list_for_each_entry(other, &kftp_sinks, live)
-		if (other->file && file_inode(other->file) == inode)
+		if (other->file && !other->published &&
+		    file_inode(other->file) == inode)
 			live = true;
 	mutex_unlock(&kftp_sinks_lock);
 	return live;
@@ -71,10 +72,11 @@ static bool sink_is_live(const struct inode *inode)
 /* May what is called so be replaced by a regular file of the caller's? */
 static int sink_check_target(const struct path *dir, struct dentry *target)
 {
-	struct inode *inode = d_inode(target);
+	/* start looks without the directory's lock: it may appear meanwhile */
+	struct inode *inode = d_inode_rcu(target);
 	int err;
 
-	if (d_is_negative(target))
+	if (!inode)
 		return 0;
 	err = kftp_place_type(inode);
 	if (err)
@@ -239,9 +241,6 @@ static int sink_create(struct kftp_sink *sink)
 	struct file *file;
 	int tries, err, unlinked;
 
-	err = sink_ask_unlink(sink);
-	if (err)
-		return err;
 	for (tries = 0; ; tries++) {
 		file = file_open_root(&sink->dir, sink->part,
 				      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
@@ -266,8 +265,12 @@ static int sink_create(struct kftp_sink *sink)
 
 static int sink_make(struct kftp_sink *sink)
 {
-	int err = sink->keep ? sink_adopt(sink) : -ENOENT;
+	int err;
 
+	err = sink_ask_unlink(sink);
+	if (err)
+		return err;
+	err = sink->keep ? sink_adopt(sink) : -ENOENT;
 	/* whatever else goes wrong says nothing against what is there */
 	if (err == -ENOENT || err == -ENODATA) {
 		sink->resume.version.size = -1;
@@ -787,9 +790,11 @@ static int sink_finish(struct kftp_sink *sink)
 		attr.ia_valid |= ATTR_MTIME | ATTR_MTIME_SET;
 		attr.ia_mtime = sink->mtime;
 	}
+	err = sink_setattr(sink, &attr);
 	/* a file system without owners may say that it is somebody else's */
-	if (inode_owner_or_capable(kftp_mnt_idmap(sink->dir.mnt), inode))
-		err = sink_setattr(sink, &attr);
+	if (err == -EPERM &&
+	    !inode_owner_or_capable(kftp_mnt_idmap(sink->dir.mnt), inode))
+		err = 0;
 	return err ?: sink_sync(sink, 0);
 }
 
@@ -805,7 +810,9 @@ static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 	err = sink_rename(sink, wait);
 	if (err)
 		return err;
+	mutex_lock(&kftp_sinks_lock);
 	sink->published = true;
+	mutex_unlock(&kftp_sinks_lock);
 	sink->dir_error = sink_sync_dir(sink);
 	return 0;
 }

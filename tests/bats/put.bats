@@ -302,7 +302,7 @@ put_all() { # attribute=value...
 	for how in grow shrink shrink-to-sent rewrite touch same; do
 		cp "$SPACE/1048579" "$DIR/$how"
 		touch -d 2020-01-01 "$DIR/$how"
-		store store $how "src=$DIR/$how" rate_limit=400000
+		store store $how "src=$DIR/$how" rate_limit=250000
 	done
 	start grow shrink shrink-to-sent rewrite touch same
 	for how in grow shrink shrink-to-sent rewrite touch same; do
