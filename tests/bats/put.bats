@@ -32,6 +32,7 @@ setup() {
 }
 
 teardown() {
+	tc qdisc del dev "$CLIENT_IF" root 2>/dev/null || :
 	clean_up
 	unmount_all
 	rm -rf "${THERE:?}"/* "$KFTP_DIR"/script/store/* "$KFTP_DIR"/script/go/*
@@ -144,9 +145,13 @@ put_all() { # attribute=value...
 
 @test "what waits to be sent is at most 1 MiB" {
 	local line
-	store store-hold a "src=$SPACE/large"
+	truncate -s 32M "$SPACE/sparse"
+	# A long way, which a sender that may would fill.
+	modprobe sch_netem
+	tc qdisc add dev "$CLIENT_IF" root netem delay 30ms limit 10000
+	store store-hold-late a "src=$SPACE/sparse"
 	start a
-	wait_log store-hold 'data taken: *'
+	wait_log store-hold-late 'data taken: *' 30
 	nap 0.3
 	run -0 ss -tmnH state established dst "$SERVER4"
 	for line in "${lines[@]}"; do
