@@ -358,6 +358,7 @@ repeat() { # text times
 	assert_state b status running
 }
 
+# bats test_tags=race
 @test "a value that is read while others are written is one of them, whole" {
 	python3 - "$CONFIG/a/src" <<-'END'
 		import os, signal, sys, time

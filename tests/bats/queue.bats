@@ -414,6 +414,7 @@ occupy() { # name
 	done
 }
 
+# bats test_tags=race
 @test "of many starts at the same moment one is taken, and of as many cancels all" {
 	local round
 	play hold-transfer a

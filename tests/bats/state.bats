@@ -290,6 +290,7 @@ teardown() {
 	ask drop
 }
 
+# bats test_tags=race
 @test "who polls again and again is told of a removal each time" {
 	run timeout -s KILL 60 python3 - "$CONFIG/a" "$STATE/a/status" <<-'END'
 		import errno, os, select, sys, threading
