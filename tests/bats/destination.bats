@@ -711,9 +711,9 @@ mount_small() { # KiB
 }
 
 # A file system in user space, which fails as its files' names say.
-mount_faulty() {
+mount_faulty() { # [option...]
 	modprobe fuse
-	python3 "$KFTP_TESTS/bats/faultfs.py" "$DIR/mount" </dev/null >"$KFTP_DIR/faultfs.out" 2>&1 3>&- 4>&- &
+	python3 "$KFTP_TESTS/bats/faultfs.py" "$DIR/mount" "$@" </dev/null >"$KFTP_DIR/faultfs.out" 2>&1 3>&- 4>&- &
 	FAULTFS=$!
 	until mountpoint -q "$DIR/mount"; do
 		nap 0.1
@@ -761,5 +761,24 @@ mount_faulty() {
 	[[ -s $DIR/mount/good ]]
 	clean_up
 	umount "$DIR/mount"
+	wait "$FAULTFS"
+}
+
+@test "where all files are somebody else's, as on vfat, a file keeps the mode that it got, and is done" {
+	mount_faulty allow_other default_permissions
+	# Whose every user may make files, and nobody but root has any.
+	mkdir "$SPACE/open"
+	mount --bind "$DIR/mount" "$SPACE/open"
+	job a "dst=$SPACE/open/a"
+	start_as a "${LIMITED[@]}"
+	expect_done a
+	assert_mode "$SPACE/open/a" 600
+	# Who may set it does.
+	job b "dst=$SPACE/open/b"
+	start b
+	expect_done b
+	assert_mode "$SPACE/open/b" 644
+	clean_up
+	umount "$SPACE/open" "$DIR/mount"
 	wait "$FAULTFS"
 }

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """A file system that fails as its files' names say, with errnos that no disk has.
 
-  faultfs.py DIR
+  faultfs.py DIR [OPTIONS]
 
-Mounts itself on DIR by the kernel's FUSE, and serves until it is unmounted. What is done to a file called
-OPERATION-ERRNO, or to its temporary file, fails so: write-11, fsync-125, read-5. All other files are in memory, and
-files that are read have 4096 zeros.
+Mounts itself on DIR by the kernel's FUSE, with more options of the kernel's, and serves until it is unmounted. What
+is done to a file called OPERATION-ERRNO, or to its temporary file, fails so: write-11, fsync-125, read-5. All other
+files are in memory, and files that are read have 4096 zeros. All are root's.
 """
 
 import ctypes
@@ -45,7 +45,7 @@ class FaultFS:
 
     def __init__(self, device):
         self.device = device
-        self.files = {ROOT: File("", stat.S_IFDIR | 0o755)}
+        self.files = {ROOT: File("", stat.S_IFDIR | 0o777)}
         self.names = {}
 
     def run(self):
@@ -109,6 +109,8 @@ class FaultFS:
 
     def do_setattr(self, node, body):
         valid, _, _, size = struct.unpack_from("<IIQQ", body)
+        if valid & 1:
+            self.files[node].mode, = struct.unpack_from("<I", body, 68)
         if valid & 8:
             self.files[node].size = size
         return self.do_getattr(node, b"")
@@ -151,7 +153,7 @@ class FaultFS:
 def main():
     device = os.open("/dev/fuse", os.O_RDWR)
     libc = ctypes.CDLL(None, use_errno=True)
-    options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
+    options = ",".join([f"fd={device},rootmode=40000,user_id=0,group_id=0", *sys.argv[2:]])
     if libc.mount(b"faultfs", os.fsencode(sys.argv[1]), b"fuse", 0, options.encode()):
         raise OSError(ctypes.get_errno(), "mount")
     FaultFS(device).run()
