@@ -74,7 +74,7 @@ struct kftp_config {
  * @before: how many bytes its file had before that, -1 if nobody knows
  * @base: how many bytes the file had that is appended to, -1 if nobody knows
  * @fresh: what the server or the sink has is of no use
- * @passing: in this attempt
+ * @passing: @fresh is for this attempt only
  * @strangers: connections that came from somewhere else
  */
 struct kftp_session {

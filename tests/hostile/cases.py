@@ -783,8 +783,6 @@ case("third-before-150", {"MOVE": [third(5), "150 coming", connect, move, finish
 case("third-many", {"MOVE": ["150 coming", third(0, 40), connect, move, finish, "226 sent"]},
      done(saw=[("third * [oc]*", 40)]))
 case("third-resets", {"MOVE": ["150 coming", *[third_reset] * 10, connect, move, finish, "226 sent"]}, done())
-# Nobody looks before the reply to PORT, and then they are gone.
-case("third-resets-before-port-reply", {"PORT": [*[third_reset] * 3, "200 noted"]}, done())
 case("third-only", {"MOVE": ["150 coming", third(1), stall]},
      times_out(4, saw=[("third * closed", 1), ("third * spoken to", 0)], state={"bytes": "0", "peer": ""}))
 fetch("third-only-then-226", {"RETR": ["150 coming", third(1), "226 sent", stall]},
