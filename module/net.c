@@ -12,6 +12,7 @@
 #include <linux/file.h>
 #include <linux/inet.h>
 #include <linux/math64.h>
+#include <linux/netdevice.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
@@ -586,8 +587,15 @@ int kftp_net_literal(struct net *net, const char *host, u16 port,
 	if (err)
 		return err;
 	memcpy(addr, &ss, sizeof(*addr));
+	/* a number is taken for an interface, whether there is such a one or not */
+	if (addr->sa.sa_family == AF_INET6 && addr->in6.sin6_scope_id) {
+		rcu_read_lock();
+		if (!dev_get_by_index_rcu(net, addr->in6.sin6_scope_id))
+			err = -EINVAL;
+		rcu_read_unlock();
+	}
 	kftp_addr_unmap(addr);
-	return 0;
+	return err;
 }
 
 struct kftp_resolve {

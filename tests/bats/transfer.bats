@@ -136,6 +136,15 @@ segments() {
 	expect_done b
 	server_log plain
 	assert_log "< EPRT |2|$CLIENT_LL|*|"
+	# An interface's number is as good as its name, if it is one's.
+	read -r REPLY <"/sys/class/net/$CLIENT_IF/ifindex"
+	set_attr b host "$SERVER_LL%$REPLY"
+	start b
+	expect_done b
+	for REPLY in nosuch 99999; do
+		set_attr b host "$SERVER_LL%$REPLY"
+		refuse_start EINVAL b
+	done
 }
 
 @test "an IPv4-mapped address is IPv4, with PORT" {
