@@ -142,10 +142,19 @@ static void queue_expire(struct work_struct *work)
 	first = min(queue_look(&kftp_queue, now), queue_look(&kftp_ready, now));
 	/* whoever adds a run after this look has it come back at once, and not later */
 	if (first != U64_MAX)
-		mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire,
+		mod_delayed_work(system_unbound_wq, &kftp_queue_expire,
 				 min_t(u64, first - now, MAX_JIFFY_OFFSET));
 	spin_unlock(&kftp_queue_lock);
 	kftp_queue_kick();
+}
+
+/*
+ * It never blocks: not on the tidying work queue, whose workers a file system that
+ * hangs can hold.
+ */
+static void queue_expire_now(void)
+{
+	mod_delayed_work(system_unbound_wq, &kftp_queue_expire, 0);
 }
 
 /*
@@ -215,7 +224,7 @@ static bool run_again(struct kftp_run *run, int *error)
 	queue_add(run);
 	mutex_unlock(&job->lock);
 	put_device(&job->dev);
-	mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire, 0);
+	queue_expire_now();
 	return true;
 }
 
@@ -527,7 +536,7 @@ int kftp_job_start(struct kftp_job *job, struct inode *dir)
 	if (IS_ERR(run))
 		return PTR_ERR(run);
 	if (expires)
-		mod_delayed_work(kftp_tidy_wq, &kftp_queue_expire, 0);
+		queue_expire_now();
 	return 0;
 }
 
@@ -626,11 +635,12 @@ struct kftp_job *kftp_job_create(void)
 void kftp_job_free(struct kftp_job *job)
 {
 	job_forget_pass(job);
-	kfree(job->config.host);
-	kfree(job->config.user);
-	kfree(job->config.src);
-	kfree(job->config.dst);
-	kfree(job->config.sha256);
+	/* somebody may have written a password to the wrong one */
+	kfree_sensitive(job->config.host);
+	kfree_sensitive(job->config.user);
+	kfree_sensitive(job->config.src);
+	kfree_sensitive(job->config.dst);
+	kfree_sensitive(job->config.sha256);
 	kftp_state_free(&job->state);
 	kernfs_put(job->status_node);
 	kfree(job);
