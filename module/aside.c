@@ -4,6 +4,7 @@
  * may need a lock whose owner waits for us. They are made by a work item, so
  * that the caller can wait for cancel and time beside them, and go.
  */
+#include <linux/freezer.h>
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
 
@@ -21,13 +22,21 @@
  * What the store waits for may need these very locks, or take for ever while
  * nobody can make or remove another job.
  *
- * Return: 0, -EBUSY once the lock stays taken, -EINTR if the caller was killed.
+ * Return: 0, -EBUSY once the lock stays taken, -ERESTARTNOINTR if the system
+ * falls asleep, -EINTR if the caller was killed.
  */
 int kftp_store_yield(struct inode *dir, int *locked)
 {
-	*locked = inode_is_locked(dir) ? *locked + 1 : 0;
-	if (*locked >= KFTP_STORE_LOCKED)
+	/* who only reads the directory does not stand in the way */
+	if (inode_trylock_shared(dir)) {
+		inode_unlock_shared(dir);
+		*locked = 0;
+	} else if (++*locked >= KFTP_STORE_LOCKED) {
 		return -EBUSY;
+	}
+	/* the system falls asleep, and we would hold it up: once more, later */
+	if (freezing(current) && signal_pending(current))
+		return -ERESTARTNOINTR;
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 

@@ -41,7 +41,8 @@ int kftp_store_yield(struct inode *dir, int *locked);
  * @condition: what is waited for
  * @dir: the job's configfs directory
  *
- * Ends, too, when the caller is killed, and when somebody removes the job.
+ * Ends, too, when the caller is killed or frozen, and when somebody removes the
+ * job.
  *
  * Return: 0, or what kftp_store_yield() said.
  */

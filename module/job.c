@@ -416,14 +416,11 @@ static int run_open_sink(struct kftp_run *run, struct inode *dir)
 	err = config->resume ? run_origin(config, origin) : 0;
 	if (err)
 		return err;
-	err = kftp_sink_open(&session->sink, &session->wait, config->dst, dir,
-			     config->resume ? origin : NULL);
-	if (err)
-		return err;
 	err = run_digest(config, &session->sink.digest);
 	if (err)
-		kftp_sink_close(&session->sink);
-	return err;
+		return err;
+	return kftp_sink_open(&session->sink, &session->wait, config->dst, dir,
+			      config->resume ? origin : NULL);
 }
 
 static int run_open_source(struct kftp_run *run, struct inode *dir)
@@ -561,7 +558,7 @@ static bool job_cancel(struct kftp_job *job)
  * @dir: its configfs directory
  *
  * A job that waits, for its turn or for another attempt, has ended on return,
- * unless it is being removed; one that runs will soon.
+ * unless it is being removed, or the system falls asleep; one that runs will soon.
  *
  * Context: the caller's, inside a configfs store.
  *
@@ -584,7 +581,8 @@ int kftp_job_cancel(struct kftp_job *job, struct inode *dir)
 	/* it has nothing to wind down but its file; another run is no matter */
 	err = kftp_store_wait(job->ended, kftp_state_is_over(&job->state, run),
 			      dir);
-	return err == -EBUSY ? 0 : err;
+	/* it was told, and must not be told again: another run may be there then */
+	return err == -EINTR ? err : 0;
 }
 
 /**

@@ -67,6 +67,7 @@ static int pause_notify(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
 	case PM_SUSPEND_PREPARE:
+	case PM_RESTORE_PREPARE:
 		kftp_paused = true;
 		spin_unlock_irq(&kftp_pause.lock);
 		/* nobody begins any more; a file system that hangs ends nothing */
@@ -80,6 +81,7 @@ static int pause_notify(struct notifier_block *nb, unsigned long event,
 		fallthrough;
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
+	case PM_POST_RESTORE:
 		kftp_paused = false;
 		wake_up_all_locked(&kftp_pause);
 		break;

@@ -448,6 +448,16 @@ clean_up() {
 	fi
 }
 
+# A file system in user space, which fails as its files' names say.
+mount_faulty() { # [option...]
+	modprobe fuse
+	python3 "$KFTP_TESTS/bats/faultfs.py" "$DIR/mount" "$@" </dev/null >"$KFTP_DIR/faultfs.out" 2>&1 3>&- 4>&- &
+	FAULTFS=$!
+	until mountpoint -q "$DIR/mount"; do
+		nap 0.1
+	done
+}
+
 # Whatever a test mounted on its own directory "mount".
 unmount_all() {
 	whole /proc/mounts

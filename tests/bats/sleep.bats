@@ -77,6 +77,52 @@ sleep_and_wake() { # state
 	sleep_and_wake disk
 }
 
+@test "nor is anything written while an image of the memory is read back" {
+	local image
+	play gated b
+	play hold-transfer c
+	start b c
+	wait_state b bytes 1024
+	wait_state c bytes 1024
+	# Whoever opens it to write means that.
+	exec {image}>/dev/snapshot
+	release b
+	cancel c
+	nap 1
+	assert_state b status running
+	[[ ! -e $DIR/b ]]
+	assert_state c status running
+	part_of "$DIR/c"
+	[[ -e $REPLY ]] || fail "$REPLY is gone"
+	exec {image}>&-
+	expect_done b 5
+	expect_cancelled c 5
+	assert_no_part "$DIR/c"
+	assert_content "$DIR/b" "$PAYLOAD"
+}
+
+@test "a start that waits for a file system does not keep the machine awake, and is made again" {
+	umount "$DIR/mount"
+	printf '0\n' >$REFUSALS/PM_HIBERNATION_PREPARE/error
+	mount_faulty
+	job a "dst=$DIR/mount/late-5000/x"
+	try "$CONFIG/a/start" 1 &
+	nap 0.5
+	# All processes are frozen as for an image of the memory, and thawed.
+	timeout 60 python3 - <<-'END'
+		import fcntl
+		with open("/dev/snapshot", "rb", buffering=0) as device:
+		    fcntl.ioctl(device, 0x3301)
+		    fcntl.ioctl(device, 0x3302)
+	END
+	[[ -e /proc/$! ]] || fail "it was not made again"
+	rmdir "$CONFIG/a"
+	wait $!
+	until umount "$DIR/mount"; do
+		nap 0.5
+	done
+}
+
 @test "all goes on when somebody gives up to have the machine sleep" {
 	fall_asleep freeze
 	kill "$SLEEPER"
