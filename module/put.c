@@ -101,10 +101,12 @@ static int put_compare(struct dialogue *d, s64 size)
 		/* as good as refused: the STOR is from 0 on, in this session */
 		err = 0;
 		d->again = false;
-	} else if (!err) {
-		err = got == len &&
-		      kernel_read(source->file, ours, len, &pos) == len &&
-		      !memcmp(ours, theirs, len);
+	} else if (!err && got == len) {
+		n = kernel_read(source->file, ours, len, &pos);
+		/* a slow disk is no stalled server */
+		kftp_wait_progress(d->wait);
+		err = n < 0 ? kftp_source_failed(source, n) :
+			      n == len && !memcmp(ours, theirs, len);
 	}
 	kvfree(theirs);
 	return err;
