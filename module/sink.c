@@ -753,6 +753,7 @@ static int sink_rename(struct kftp_sink *sink, struct kftp_wait *wait)
 
 static int sink_sync_dir(struct kftp_sink *sink)
 {
+	const struct cred *old = override_creds(current_real_cred());
 	struct file *file;
 	int err;
 

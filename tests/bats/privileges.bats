@@ -293,14 +293,30 @@ contained() { # commands
 	expect_done a
 }
 
-@test "who may make a file and not remove it, by Landlock, is refused before there is one" {
-	local status=0
-	job a "dst=$OPEN/a"
-	# Of all files' rights that to remove them is gone.
-	python3 - 9>"$CONFIG/a/start" <<-'END' || status=$?
+# A kernel thread has another mount namespace, in which the paths of this one are none.
+@test "under a profile and in a mount namespace of its own a job is done, and one that is not leaves nothing" {
+	play gated a "dst=$OPEN/his/a"
+	job b "dst=$OPEN/his/b"
+	printf 'mine\n' >"$OPEN/his/c"
+	play store c direction=put "src=$OPEN/his/c" dst=x
+	mark_log
+	unshare --mount aa-exec -p kftp-only -- bash -c "for job in a b c; do echo 1 >$CONFIG/\$job/start; done"
+	expect_done b
+	expect_done c
+	wait_state a phase transfer
+	cancel_at_once a
+	[[ ! -e $OPEN/his/a ]]
+	assert_no_part "$OPEN/his/a"
+	logged 3
+	[[ ${LOGGED[*]} == *"b: done"* && ${LOGGED[*]} != *"not synced"* ]] || fail "${LOGGED[*]}"
+}
+
+# Begins job a with one of the rights to files, by Landlock, gone.
+start_without() { # right
+	python3 - "$1" 9>"$CONFIG/a/start" <<-'END'
 		import ctypes, os, struct, sys
 		libc = ctypes.CDLL(None)
-		rules = libc.syscall(444, struct.pack("Q", 1 << 5), 8, 0)
+		rules = libc.syscall(444, struct.pack("Q", 1 << int(sys.argv[1])), 8, 0)
 		if rules < 0 or libc.prctl(38, 1, 0, 0, 0) or libc.syscall(446, rules, 0):
 		    sys.exit("no Landlock")
 		try:
@@ -308,6 +324,22 @@ contained() { # commands
 		except PermissionError:
 		    sys.exit(13)
 	END
+}
+
+@test "who may not list a directory, by Landlock, has it synced all the same" {
+	job a "dst=$OPEN/a"
+	mark_log
+	start_without 3
+	expect_done a
+	logged 1
+	[[ ${LOGGED[*]} != *"not synced"* ]] || fail "${LOGGED[*]}"
+}
+
+@test "who may make a file and not remove it, by Landlock, is refused before there is one" {
+	local status=0
+	job a "dst=$OPEN/a"
+	# Of all files' rights that to remove them is gone.
+	start_without 5 || status=$?
 	assert_equal "$status" 13
 	[[ ! -e $OPEN/a ]]
 	assert_no_part "$OPEN/a"
