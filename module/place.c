@@ -18,79 +18,6 @@
 
 static struct workqueue_struct *kftp_walk_wq;
 
-/* A path walk, made aside */
-struct kftp_walk {
-	struct kftp_aside aside;
-	const struct cred *cred;
-	struct path root;
-	struct path found;
-	unsigned int flags;
-	int err;
-	char name[];
-};
-
-static void walk_call(struct kftp_aside *aside)
-{
-	struct kftp_walk *walk = container_of(aside, struct kftp_walk, aside);
-	const struct cred *old = override_creds(walk->cred);
-
-	/*
-	 * The caller's root and credentials are its view. A magic link of proc
-	 * would be this thread's instead, so none is followed.
-	 */
-	walk->err = vfs_path_lookup(walk->root.dentry, walk->root.mnt,
-				    walk->name,
-				    walk->flags | LOOKUP_NO_MAGICLINKS,
-				    &walk->found);
-	revert_creds(old);
-}
-
-static void walk_release(struct kftp_aside *aside)
-{
-	struct kftp_walk *walk = container_of(aside, struct kftp_walk, aside);
-
-	path_put(&walk->found);
-	path_put(&walk->root);
-	put_cred(walk->cred);
-	kfree(walk);
-}
-
-/*
- * Find what is called @name as the caller sees it.
- *
- * A walk that leads into configfs may need the lock with which rmdir waits for
- * start, so it is made aside, and given up when rmdir comes: then that gets on,
- * and the walk after it.
- */
-static int place_walk(struct kftp_wait *wait, const char *name, size_t len,
-		      unsigned int flags, struct inode *job_dir,
-		      struct path *found)
-{
-	struct kftp_walk *walk;
-	int err;
-
-	walk = kzalloc(struct_size(walk, name, len + 1), GFP_KERNEL);
-	if (!walk)
-		return -ENOMEM;
-	memcpy(walk->name, name, len);
-	walk->flags = flags;
-	walk->cred = get_current_cred();
-	get_fs_root(current->fs, &walk->root);
-	walk->aside.call = walk_call;
-	walk->aside.release = walk_release;
-	kftp_aside_start(&walk->aside, kftp_walk_wq, wait);
-
-	err = kftp_store_wait(wait->queue, kftp_aside_done(&walk->aside),
-			      job_dir) ?:
-	      walk->err;
-	if (!err) {
-		*found = walk->found;
-		path_get(found);
-	}
-	kftp_aside_leave(&walk->aside);
-	return err;
-}
-
 /*
  * Kernel interfaces that look like directories but keep no files. Those in
  * which nothing can be created are known by that; these are the others, and
@@ -108,6 +35,119 @@ static bool place_is_interface(const struct path *path)
 
 	return match_string(interfaces, ARRAY_SIZE(interfaces),
 			    path->dentry->d_sb->s_type->name) >= 0;
+}
+
+/* A path walk, and perhaps the look-up of one name more, made aside */
+struct kftp_walk {
+	struct kftp_aside aside;
+	const struct cred *cred;
+	struct path root;
+	unsigned int flags;
+	const char *last;
+	struct path found;
+	struct dentry *target;
+	int err;
+	char name[];
+};
+
+/* What was asked with is let go of before the answer is there to be seen */
+static void walk_drop(struct kftp_walk *walk)
+{
+	path_put(&walk->root);
+	walk->root = (struct path){};
+	put_cred(walk->cred);
+	walk->cred = NULL;
+}
+
+static int walk_look(struct kftp_walk *walk)
+{
+	struct dentry *target = ERR_PTR(-EACCES);
+	int err;
+
+	/* a magic link of proc would be this thread's: none is followed */
+	err = vfs_path_lookup(walk->root.dentry, walk->root.mnt, walk->name,
+			      walk->flags | LOOKUP_NO_MAGICLINKS, &walk->found);
+	if (err || !walk->last)
+		return err;
+	if (!place_is_interface(&walk->found))
+		target = lookup_one_unlocked(kftp_mnt_idmap(walk->found.mnt),
+					     walk->last, walk->found.dentry,
+					     strlen(walk->last));
+	if (!IS_ERR(target)) {
+		walk->target = target;
+		return 0;
+	}
+	path_put(&walk->found);
+	walk->found = (struct path){};
+	return PTR_ERR(target);
+}
+
+static void walk_call(struct kftp_aside *aside)
+{
+	struct kftp_walk *walk = container_of(aside, struct kftp_walk, aside);
+	/* with the root these are the caller's view */
+	const struct cred *old = override_creds(walk->cred);
+
+	walk->err = walk_look(walk);
+	revert_creds(old);
+	walk_drop(walk);
+}
+
+static void walk_release(struct kftp_aside *aside)
+{
+	struct kftp_walk *walk = container_of(aside, struct kftp_walk, aside);
+
+	walk_drop(walk);
+	dput(walk->target);
+	path_put(&walk->found);
+	kfree(walk);
+}
+
+/*
+ * Find what is called @name, of @len bytes, from @root on; and in that, if @last
+ * is not NULL, what is called so, perhaps negative. What was found is the caller's.
+ *
+ * A walk that leads into configfs may need the lock with which rmdir waits for
+ * start, and so may a look-up in an overlay, which looks in each of its
+ * directories. So both are made aside, and given up when rmdir comes: then that
+ * gets on, and they after it. Who holds what was found may open or make it in the
+ * store: it is not looked for again.
+ */
+static int place_walk(struct kftp_wait *wait, const struct path *root,
+		      const char *name, size_t len, const char *last,
+		      unsigned int flags, struct inode *job_dir,
+		      struct path *found, struct dentry **target)
+{
+	size_t more = last ? strlen(last) + 1 : 0;
+	struct kftp_walk *walk;
+	int err;
+
+	walk = kzalloc(struct_size(walk, name, len + 1 + more), GFP_KERNEL);
+	if (!walk)
+		return -ENOMEM;
+	memcpy(walk->name, name, len);
+	if (last)
+		walk->last = memcpy(walk->name + len + 1, last, more);
+	walk->flags = flags;
+	walk->cred = get_current_cred();
+	walk->root = *root;
+	path_get(&walk->root);
+	walk->aside.call = walk_call;
+	walk->aside.release = walk_release;
+	kftp_aside_start(&walk->aside, kftp_walk_wq, wait);
+
+	err = kftp_store_wait(wait->queue, kftp_aside_done(&walk->aside),
+			      job_dir) ?:
+	      walk->err;
+	if (!err) {
+		*found = walk->found;
+		walk->found = (struct path){};
+		if (target)
+			*target = walk->target;
+		walk->target = NULL;
+	}
+	kftp_aside_leave(&walk->aside);
+	return err;
 }
 
 /**
@@ -171,23 +211,45 @@ int kftp_place_find(struct kftp_wait *wait, const char *path,
 		    struct dentry **target)
 {
 	const char *name = kftp_place_name(path);
+	struct path root;
 	int err;
 
-	err = place_check_path(path) ?:
-	      place_walk(wait, path, max_t(size_t, name - path - 1, 1),
-			 LOOKUP_FOLLOW | LOOKUP_DIRECTORY, job_dir, dir);
+	err = place_check_path(path);
 	if (err)
 		return err;
+	get_fs_root(current->fs, &root);
+	err = place_walk(wait, &root, path, max_t(size_t, name - path - 1, 1),
+			 name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, job_dir, dir,
+			 target);
+	path_put(&root);
+	return err;
+}
 
-	*target = ERR_PTR(-EACCES);
-	if (!place_is_interface(dir))
-		*target = lookup_one_unlocked(kftp_mnt_idmap(dir->mnt), name,
-					      dir->dentry, strlen(name));
-	if (!IS_ERR(*target))
-		return 0;
-	path_put(dir);
-	*dir = (struct path){};
-	return PTR_ERR(*target);
+/**
+ * kftp_place_look - look for a name in a directory that was found
+ * @wait: the run's wait
+ * @dir: the directory
+ * @name: one component
+ * @job_dir: the job's configfs directory
+ * @target: set on success: what is called so, perhaps negative; the caller
+ *	puts it
+ *
+ * Context: as kftp_place_find().
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_place_look(struct kftp_wait *wait, const struct path *dir,
+		    const char *name, struct inode *job_dir,
+		    struct dentry **target)
+{
+	struct path same;
+	int err;
+
+	err = place_walk(wait, dir, ".", 1, name, LOOKUP_DIRECTORY, job_dir,
+			 &same, target);
+	if (!err)
+		path_put(&same);
+	return err;
 }
 
 /**
@@ -206,10 +268,16 @@ int kftp_place_find(struct kftp_wait *wait, const char *path,
 int kftp_place_existing(struct kftp_wait *wait, const char *path,
 			struct inode *job_dir, struct path *found)
 {
+	struct path root;
 	int err;
 
-	err = place_check_path(path) ?:
-	      place_walk(wait, path, strlen(path), 0, job_dir, found);
+	err = place_check_path(path);
+	if (err)
+		return err;
+	get_fs_root(current->fs, &root);
+	err = place_walk(wait, &root, path, strlen(path), NULL, 0, job_dir,
+			 found, NULL);
+	path_put(&root);
 	if (err)
 		return err;
 	err = kftp_place_type(d_inode(found->dentry));

@@ -25,6 +25,9 @@ int kftp_place_find(struct kftp_wait *wait, const char *path,
 		    struct dentry **target);
 int kftp_place_existing(struct kftp_wait *wait, const char *path,
 			struct inode *job_dir, struct path *found);
+int kftp_place_look(struct kftp_wait *wait, const struct path *dir,
+		    const char *name, struct inode *job_dir,
+		    struct dentry **target);
 int kftp_place_type(const struct inode *inode);
 int kftp_place_result(int err);
 void kftp_file_close(struct file *file);

@@ -3,7 +3,8 @@
  * The local file that a get writes: all of it or nothing.
  *
  * kftp_sink_open() runs in the caller's context, the rest in the run's, with
- * the caller's credentials; each step is checked as if the caller took it.
+ * the caller's credentials; each step is checked as if the caller took it, or was
+ * asked about when the sink was opened.
  */
 #include <linux/backing-dev.h>
 #include <linux/cred.h>
@@ -34,6 +35,12 @@
 
 /* A smaller file is as well kept in the page cache: somebody wants to read it */
 #define KFTP_DIRECT_MIN		(4 * 1024 * 1024)
+
+/* What is digested before it is written is copied, so much at a time */
+#define KFTP_COPY_BYTES		(64 * 1024)
+
+/* What is in the way of the temporary file is removed, but not for ever */
+#define KFTP_MAKE_TRIES		3
 
 /*
  * All sinks from kftp_sink_open() to kftp_sink_close(). The lock protects the
@@ -74,6 +81,7 @@ static int sink_check_target(const struct path *dir, struct dentry *target)
 {
 	/* start looks without the directory's lock: it may appear meanwhile */
 	struct inode *inode = d_inode_rcu(target);
+	struct path path = { .mnt = dir->mnt, .dentry = target };
 	int err;
 
 	if (!inode)
@@ -81,8 +89,11 @@ static int sink_check_target(const struct path *dir, struct dentry *target)
 	err = kftp_place_type(inode);
 	if (err)
 		return err;
-	/* another job's temporary file by another spelling is that job's */
-	if (d_mountpoint(target) || sink_is_live(inode))
+	/*
+	 * Another job's temporary file by another spelling is that job's. Where
+	 * somebody has mounted something in a namespace of his own is no matter.
+	 */
+	if (path_is_mountpoint(&path) || sink_is_live(inode))
 		return -EBUSY;
 	/* what the rename would refuse is better known before the transfer */
 	if (IS_APPEND(inode) || IS_SWAPFILE(inode) ||
@@ -141,35 +152,27 @@ static bool sink_is_ours(const struct kftp_sink *sink, struct inode *inode)
  * What an earlier run left, if it is known what of it can be trusted: a file of
  * the caller's own that nobody else has another name for.
  */
-static int sink_adopt(struct kftp_sink *sink)
+static int sink_adopt(struct kftp_sink *sink, struct dentry *part,
+		      struct inode *inode)
 {
-	struct path path = { .mnt = sink->dir.mnt };
-	struct file *file = NULL;
-	struct inode *inode;
+	struct path path = { .mnt = sink->dir.mnt, .dentry = part };
+	struct file *file;
 	int err;
 
-	path.dentry = lookup_one_unlocked(kftp_mnt_idmap(path.mnt), sink->part,
-					  sink->dir.dentry, strlen(sink->part));
-	if (IS_ERR(path.dentry))
-		return PTR_ERR(path.dentry);
-	inode = d_inode(path.dentry);
-	if (!inode || !S_ISREG(inode->i_mode) || inode->i_nlink != 1 ||
+	if (!sink->keep || !S_ISREG(inode->i_mode) || inode->i_nlink != 1 ||
 	    IS_APPEND(inode) || !sink_is_ours(sink, inode) ||
 	    sink_is_live(inode))
-		err = -ENOENT;
-	else
-		err = inode_permission(kftp_mnt_idmap(path.mnt), inode,
-				       MAY_READ | MAY_WRITE) ?:
-		      kftp_resume_load(&path, &sink->resume);
-	if (!err && i_size_read(inode) < sink->resume.durable)
-		err = -ENODATA;
-	if (!err) {
-		file = dentry_open(&path, O_RDWR | O_LARGEFILE, current_cred());
-		err = PTR_ERR_OR_ZERO(file);
-	}
-	dput(path.dentry);
+		return -ENODATA;
+	err = inode_permission(kftp_mnt_idmap(path.mnt), inode,
+			       MAY_READ | MAY_WRITE) ?:
+	      kftp_resume_load(&path, &sink->resume);
 	if (err)
 		return err;
+	if (i_size_read(inode) < sink->resume.durable)
+		return -ENODATA;
+	file = dentry_open(&path, O_RDWR | O_LARGEFILE, current_cred());
+	if (IS_ERR(file))
+		return PTR_ERR(file);
 
 	sink->have = round_down(sink->resume.durable, KFTP_DIRECT_ALIGN);
 	sink_set_file(sink, file);
@@ -178,7 +181,9 @@ static int sink_adopt(struct kftp_sink *sink)
 
 /*
  * Unlink the temporary file: our own, or with no @file yet what a crash left.
- * A file system that ignores case may show us another job's: hands off.
+ * A file system that ignores case may show us another job's: hands off. Whether
+ * the caller may was asked by start: security modules that judge by path would
+ * judge a kernel thread.
  */
 static int sink_unlink_part(struct kftp_sink *sink)
 {
@@ -207,8 +212,7 @@ static int sink_unlink_part(struct kftp_sink *sink)
 	else if (!sink->file && sink_is_live(d_inode(part)))
 		err = -EBUSY;
 	else
-		err = security_path_unlink(&sink->dir, part) ?:
-		      vfs_unlink(kftp_mnt_idmap(sink->dir.mnt), dir, part, NULL);
+		err = vfs_unlink(kftp_mnt_idmap(sink->dir.mnt), dir, part, NULL);
 	dput(part);
 out:
 	inode_unlock(dir);
@@ -217,66 +221,67 @@ out:
 	return err;
 }
 
-/*
- * Security modules that judge by path judge the current task: ask them now about
- * what a kernel thread will do. Who may make a file and not take it away is told
- * so before it is there.
- */
-static int sink_ask_unlink(struct kftp_sink *sink)
-{
-	struct dentry *part;
-	int err;
-
-	part = lookup_one_unlocked(kftp_mnt_idmap(sink->dir.mnt), sink->part,
-				   sink->dir.dentry, strlen(sink->part));
-	if (IS_ERR(part))
-		return PTR_ERR(part);
-	err = security_path_unlink(&sink->dir, part);
-	dput(part);
-	return err;
-}
-
 static int sink_create(struct kftp_sink *sink)
 {
 	struct file *file;
-	int tries, err, unlinked;
+	int err;
 
-	for (tries = 0; ; tries++) {
-		file = file_open_root(&sink->dir, sink->part,
-				      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
-				      O_LARGEFILE, 0600);
-		err = PTR_ERR_OR_ZERO(file);
-		if (!err)
-			break;
-		if (err == -EEXIST && tries)
-			return err;
-		/* it was there, or was made and then could not be opened */
-		unlinked = sink_unlink_part(sink);
+	file = file_open_root(&sink->dir, sink->part,
+			      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
+			      O_LARGEFILE, 0600);
+	err = PTR_ERR_OR_ZERO(file);
+	if (err) {
+		/* it may have been made, and then could not be opened */
 		if (err != -EEXIST)
-			return err;
-		if (unlinked)
-			return unlinked;
+			sink_unlink_part(sink);
+		return err;
 	}
-
 	sink_set_file(sink, file);
 	/* better to know now whether records can be kept here */
 	return sink->keep ? kftp_resume_save(file, &sink->resume) : 0;
 }
 
-static int sink_make(struct kftp_sink *sink)
+/* Returns -EEXIST if there was something else, which may be gone now */
+static int sink_make(struct kftp_sink *sink, struct dentry *part)
 {
+	struct inode *inode;
 	int err;
 
-	err = sink_ask_unlink(sink);
+	/*
+	 * Security modules that judge by path judge the current task: ask them
+	 * now about what a kernel thread will do. Who may make a file and not take
+	 * it away is told so before it is there.
+	 */
+	err = security_path_unlink(&sink->dir, part);
 	if (err)
 		return err;
-	err = sink->keep ? sink_adopt(sink) : -ENOENT;
+	/* without the directory's lock: it may appear meanwhile */
+	inode = d_inode_rcu(part);
+	if (!inode)
+		return sink_create(sink);
+	err = sink_adopt(sink, part, inode);
 	/* whatever else goes wrong says nothing against what is there */
-	if (err == -ENOENT || err == -ENODATA) {
+	if (err == -ENODATA)
+		err = sink_unlink_part(sink) ?: -EEXIST;
+	return err;
+}
+
+static int sink_make_part(struct kftp_sink *sink, struct inode *job_dir)
+{
+	int tries = KFTP_MAKE_TRIES;
+	struct dentry *part;
+	int err;
+
+	do {
 		sink->resume.version.size = -1;
 		sink->resume.durable = 0;
-		err = sink_create(sink);
-	}
+		err = kftp_place_look(sink->wait, &sink->dir, sink->part,
+				      job_dir, &part);
+		if (err)
+			return err;
+		err = sink_make(sink, part);
+		dput(part);
+	} while (err == -EEXIST && --tries);
 	if (err)
 		return err;
 	return sink->file->f_mode & FMODE_CAN_WRITE &&
@@ -304,20 +309,20 @@ static int sink_names(struct kftp_sink *sink, const char *dst)
 	return 0;
 }
 
-static int sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
-		     const char *dst, struct inode *job_dir)
+static int sink_open(struct kftp_sink *sink, const char *dst,
+		     struct inode *job_dir)
 {
 	struct dentry *target;
 	int err;
 
 	err = sink_names(sink, dst) ?:
-	      kftp_place_find(wait, dst, job_dir, &sink->dir, &target);
+	      kftp_place_find(sink->wait, dst, job_dir, &sink->dir, &target);
 	if (err)
 		return err;
 	err = sink_check_dir(&sink->dir) ?:
 	      sink_check_target(&sink->dir, target) ?:
 	      sink_claim(sink) ?:
-	      sink_make(sink) ?:
+	      sink_make_part(sink, job_dir) ?:
 	      sink_ask_rename(sink, target);
 	dput(target);
 	return err;
@@ -325,7 +330,8 @@ static int sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 
 /**
  * kftp_sink_open - check a destination and make its temporary file
- * @sink: zeroed; to be closed by kftp_sink_close() if this succeeds
+ * @sink: zeroed but for its digest; to be closed by kftp_sink_close() if this
+ *	succeeds
  * @wait: the run's wait
  * @dst: an absolute path, as the caller sees it
  * @job_dir: the job's configfs directory
@@ -344,7 +350,6 @@ int kftp_sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 
 	INIT_LIST_HEAD(&sink->live);
 	sink->wait = wait;
-	sink->resume.version.size = -1;
 	if (origin) {
 		sink->keep = true;
 		memcpy(sink->resume.origin, origin, sizeof(sink->resume.origin));
@@ -352,7 +357,7 @@ int kftp_sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 	sink->limit = limit == RLIM_INFINITY ? LLONG_MAX :
 					       min_t(u64, limit, LLONG_MAX);
 	sink->mode = 0666 & ~current_umask();
-	err = sink_open(sink, wait, dst, job_dir);
+	err = sink_open(sink, dst, job_dir);
 	if (err)
 		kftp_sink_close(sink);
 	return err;
@@ -398,8 +403,9 @@ static int sink_setattr(struct kftp_sink *sink, struct iattr *attr)
  */
 static int sink_result(struct kftp_sink *sink, int err)
 {
-	/* want of room says nothing against what came before */
-	if (err && err != -ENOSPC && err != -EDQUOT && err != -EFBIG)
+	/* want of room or memory says nothing against what came before */
+	if (err && err != -ENOSPC && err != -EDQUOT && err != -EFBIG &&
+	    err != -ENOMEM)
 		sink->failed = true;
 	return kftp_place_result(err);
 }
@@ -445,6 +451,17 @@ static bool sink_goes_direct(const struct kftp_sink *sink, s64 size,
 		kftp_direct_suits(sink->file));
 }
 
+/* Of all that is there already, too */
+static int sink_digest_begin(struct kftp_sink *sink)
+{
+	int err;
+
+	err = kftp_digest_start(sink->digest) ?:
+	      kftp_digest_update_file(sink->digest, sink->file, sink->have,
+				      sink->wait);
+	return kftp_wait_check(sink->wait) ?: sink_result(sink, err);
+}
+
 /**
  * kftp_sink_begin - prepare for bytes to come
  * @sink: an open sink; ended by kftp_sink_end()
@@ -472,9 +489,7 @@ int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,
 		kftp_wait_progress(sink->wait);
 	}
 	if (!err && sink->digest)
-		err = kftp_digest_start(sink->digest) ?:
-		      kftp_digest_update_file(sink->digest, sink->file,
-					      sink->have, sink->wait);
+		err = sink_digest_begin(sink);
 	if (err)
 		return err;
 	sink->resume.version = *version;
@@ -496,6 +511,7 @@ static bool sink_is_recorded(const struct kftp_sink *sink)
 /* All of it is in the file, up to @to: make that durable, and then known */
 static int sink_save(struct kftp_sink *sink, loff_t to)
 {
+	struct kftp_resume resume = sink->resume;
 	int err;
 
 	/* where the next run may write directly */
@@ -503,11 +519,11 @@ static int sink_save(struct kftp_sink *sink, loff_t to)
 	if (!sink_is_recorded(sink) || to <= sink->resume.durable ||
 	    sink->failed)
 		return 0;
-	err = sink_sync(sink, 1);
-	if (err)
-		return err;
-	sink->resume.durable = to;
-	return kftp_resume_save(sink->file, &sink->resume);
+	resume.durable = to;
+	err = sink_sync(sink, 1) ?: kftp_resume_save(sink->file, &resume);
+	if (!err)
+		sink->resume.durable = to;
+	return err;
 }
 
 static bool sink_save_due(struct kftp_sink *sink)
@@ -553,6 +569,33 @@ static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
 	return 0;
 }
 
+/*
+ * What is digested has to be what is written: a server on this very host may have
+ * sent pages of its own, as sendfile(2) does, and still change them.
+ */
+static int sink_write_digested(struct kftp_sink *sink, struct iov_iter *from)
+{
+	size_t size = min_t(size_t, iov_iter_count(from), KFTP_COPY_BYTES);
+	struct iov_iter own;
+	struct kvec vec;
+	int err = 0;
+
+	vec.iov_base = kvmalloc(size, GFP_KERNEL);
+	if (!vec.iov_base)
+		return -ENOMEM;
+	while (!err && iov_iter_count(from)) {
+		vec.iov_len = copy_from_iter(vec.iov_base, size, from);
+		err = kftp_digest_update(sink->digest, vec.iov_base,
+					 vec.iov_len);
+		if (err)
+			break;
+		iov_iter_kvec(&own, ITER_SOURCE, &vec, 1, vec.iov_len);
+		err = sink_write(sink, &own);
+	}
+	kvfree(vec.iov_base);
+	return err;
+}
+
 /* What came again has to be what is there */
 static int sink_compare(struct kftp_sink *sink, struct iov_iter *from)
 {
@@ -594,13 +637,11 @@ int kftp_sink_write(struct kftp_sink *sink, struct iov_iter *from)
 		return sink_compare(sink, from);
 	if (iov_iter_count(from) > sink->limit - sink->pos)
 		return -EFBIG;
-	err = sink->digest ? kftp_digest_update_iter(sink->digest, from) : 0;
-	if (err)
-		return err;
 	kftp_pause_enter();
-	err = sink_result(sink, sink_write(sink, from));
+	err = sink->digest ? sink_write_digested(sink, from) :
+			     sink_write(sink, from);
 	kftp_pause_leave();
-	return err;
+	return sink_result(sink, err);
 }
 
 /**
@@ -649,7 +690,7 @@ int kftp_sink_wrote(struct kftp_sink *sink, struct iov_iter *at, size_t n)
 	kftp_pause_enter();
 	err = sink_save(sink, kftp_direct_written(sink->direct));
 	kftp_pause_leave();
-	return err;
+	return sink_result(sink, err);
 }
 
 /**
@@ -725,6 +766,10 @@ static int sink_rename_locked(struct kftp_sink *sink, struct kftp_wait *wait,
 		};
 
 		err = vfs_rename(&rd);
+		/* but for a refusal, nobody knows whether it was renamed */
+		if (err && err != -EACCES && err != -EPERM && err != -EBUSY &&
+		    !*delegated)
+			sink->failed = true;
 	}
 	dput(target);
 out:
@@ -757,8 +802,9 @@ static int sink_sync_dir(struct kftp_sink *sink)
 	struct file *file;
 	int err;
 
-	/* opened without asking whether the caller may list the directory */
+	/* whether the caller may list the directory is of no matter */
 	file = dentry_open(&sink->dir, O_RDONLY | O_DIRECTORY, current_cred());
+	revert_creds(old);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	err = vfs_fsync(file, 0);
@@ -792,9 +838,10 @@ static int sink_finish(struct kftp_sink *sink)
 		attr.ia_mtime = sink->mtime;
 	}
 	err = sink_setattr(sink, &attr);
-	/* a file system without owners may say that it is somebody else's */
-	if (err == -EPERM &&
-	    !inode_owner_or_capable(kftp_mnt_idmap(sink->dir.mnt), inode))
+	/* a file system without modes, or owners, may say so */
+	if (err == -EOPNOTSUPP || err == -ENOSYS ||
+	    (err == -EPERM &&
+	     !inode_owner_or_capable(kftp_mnt_idmap(sink->dir.mnt), inode)))
 		err = 0;
 	return err ?: sink_sync(sink, 0);
 }
@@ -808,7 +855,7 @@ static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 		return err;
 	/* a slow disk is no stalled server; the deadline holds all the same */
 	kftp_wait_progress(wait);
-	err = sink_rename(sink, wait);
+	err = kftp_place_result(sink_rename(sink, wait));
 	if (err)
 		return err;
 	mutex_lock(&kftp_sinks_lock);
@@ -825,7 +872,8 @@ static int sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
  *
  * Context: the run's; blocks on the file system.
  *
- * Return: 0 or a negative errno, after which the old destination is untouched.
+ * Return: 0 or a negative errno, after which the old destination is untouched,
+ * unless the file system did rename and says otherwise.
  */
 int kftp_sink_publish(struct kftp_sink *sink, struct kftp_wait *wait)
 {
@@ -847,7 +895,8 @@ static bool sink_keeps(struct kftp_sink *sink)
 		.ia_mode = S_IFREG | 0600,
 	};
 
-	if (!sink->keep || sink->have <= KFTP_COMPARE_BYTES)
+	if (!sink->keep || sink->have <= KFTP_COMPARE_BYTES ||
+	    (sink->failed && !sink->resume.durable))
 		return false;
 	/* space that was allocated ahead is others' until then */
 	if (i_size_read(file_inode(sink->file)) > end)

@@ -173,6 +173,47 @@ mount_small() { # KiB
 	[[ ! -e $STATE/a && ! -e $STATE/b ]]
 }
 
+# An overlay looks for a name in each of its directories, one after the other.
+@test "a start into an overlay of its own configfs directory does not stand in the way of an rmdir" {
+	local before late said
+	modprobe overlay
+	mkdir "$SPACE/faulty" "$SPACE/upper" "$SPACE/work"
+	mount_faulty
+	mount --bind "$DIR/mount" "$SPACE/faulty"
+	umount "$DIR/mount"
+	# While the destination's name is looked for, and while its temporary file's is.
+	for late in 400 1200; do
+		job a "dst=$DIR/mount/late-800"
+		mount -t overlay overlay \
+			-o "lowerdir=$SPACE/faulty:$CONFIG/a,upperdir=$SPACE/upper,workdir=$SPACE/work" "$DIR/mount"
+		{
+			try "$CONFIG/a/start" 1
+			printf '%s\n' "$REPLY" >"$DIR/said"
+		} &
+		nap "$(printf '%d.%03d' $((late / 1000)) $((late % 1000)))"
+		now
+		before=$REPLY
+		rmdir "$CONFIG/a"
+		now
+		((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
+		wait $!
+		read -r said <"$DIR/said"
+		assert_equal "$said" EBUSY
+		# Until it is answered what was asked for aside is there.
+		nap 1
+		[[ -z $(ls -A "$SPACE/upper") ]]
+		umount "$DIR/mount"
+	done
+	# Nor is it forbidden.
+	job a "dst=$DIR/mount/x"
+	mount -t overlay overlay -o "lowerdir=$SPACE/faulty:$CONFIG/a,upperdir=$SPACE/upper,workdir=$SPACE/work" "$DIR/mount"
+	start a
+	expect_done a
+	same "$FTP_ROOT/pub/small" "$SPACE/upper/x"
+	umount "$DIR/mount" "$SPACE/faulty"
+	wait "$FAULTFS"
+}
+
 @test "a magic link is not followed, as the destination or on the way to it" {
 	local fd
 	job a
@@ -374,6 +415,24 @@ mount_small() { # KiB
 	: >"$DIR/mount"
 	mount --bind "$SPACE/file" "$DIR/mount"
 	refuse_dst EBUSY "$DIR/mount"
+}
+
+@test "what is mounted in somebody's own namespace does not keep a file from being replaced" {
+	printf 'old\n' >"$DIR/a"
+	: >"$DIR/other"
+	job a "dst=$DIR/a"
+	# shellcheck disable=SC2016
+	unshare --mount bash -c 'mount --bind "$0" "$1"; echo there; exec sleep 60' "$DIR/other" "$DIR/a" \
+		>"$DIR/said" 3>&- &
+	until [[ -s $DIR/said ]]; do
+		nap 0.1
+	done
+	[[ $(grep -c " $DIR/a " "/proc/$!/mounts") == 1 ]]
+	start a
+	wait_end a
+	kill $!
+	expect_done a
+	same "$FTP_ROOT/pub/small" "$DIR/a"
 }
 
 @test "two jobs do not share a temporary file where case does not matter" {
@@ -710,16 +769,6 @@ mount_small() { # KiB
 	umount "$DIR/mount"
 }
 
-# A file system in user space, which fails as its files' names say.
-mount_faulty() { # [option...]
-	modprobe fuse
-	python3 "$KFTP_TESTS/bats/faultfs.py" "$DIR/mount" "$@" </dev/null >"$KFTP_DIR/faultfs.out" 2>&1 3>&- 4>&- &
-	FAULTFS=$!
-	until mountpoint -q "$DIR/mount"; do
-		nap 0.1
-	done
-}
-
 @test "a file system's errno is told, and never taken for a server's or for a cancel" {
 	local case number
 	# EAGAIN, EPIPE, EDQUOT, ETIMEDOUT and ECANCELED; and ECONNRESET.
@@ -732,8 +781,12 @@ mount_faulty() { # [option...]
 			start "$case-$number"
 		done
 	done
-	job rename-125 "dst=$DIR/mount/rename-125"
-	job rename-122 "dst=$DIR/mount/rename-122"
+	for case in rename-125 rename-122 rename-110 renamed-110; do
+		job $case "dst=$DIR/mount/$case" retries=1 retry_delay_sec=0
+	done
+	# What cannot be compared is not replaced: it might be lost.
+	head -c 2000 /dev/zero >"$KFTP_DIR/script/store/compare"
+	play store compare direction=put "src=$DIR/mount/read-5" dst=x resume=1
 	for number in "${!read[@]}"; do
 		play store "read-$number" direction=put "src=$DIR/mount/read-$number" dst=x retries=1 retry_delay_sec=0
 		play store "sum-$number" direction=put "src=$DIR/mount/read-$number" dst=x retries=1 retry_delay_sec=0 \
@@ -741,7 +794,7 @@ mount_faulty() { # [option...]
 		start "read-$number" "sum-$number"
 	done
 	job good "dst=$DIR/mount/good"
-	start rename-125 rename-122 good
+	start rename-125 rename-122 rename-110 renamed-110 compare good
 	for case in write fsync setattr; do
 		for number in "${!expected[@]}"; do
 			expect_failed "$case-$number" "${expected[$number]}"
@@ -751,6 +804,14 @@ mount_faulty() { # [option...]
 	done
 	expect_failed rename-125 EIO
 	expect_failed rename-122 EDQUOT
+	expect_failed rename-110 ETIMEDOUT
+	assert_state rename-110 attempts 1
+	# It was renamed all the same, and is nobody's temporary file any more.
+	expect_failed renamed-110 ETIMEDOUT
+	assert_state renamed-110 attempts 1
+	[[ $(stat -c %s "$DIR/mount/renamed-110") == $(stat -c %s "$FTP_ROOT/pub/small") ]]
+	expect_failed compare EIO
+	assert_equal "$(stat -c %s "$KFTP_DIR/script/store/compare")" 2000
 	for number in "${!read[@]}"; do
 		for case in read sum; do
 			expect_failed "$case-$number" "${read[$number]}"
@@ -773,11 +834,16 @@ mount_faulty() { # [option...]
 	start_as a "${LIMITED[@]}"
 	expect_done a
 	assert_mode "$SPACE/open/a" 600
-	# Who may set it does.
+	# Who may set it does, and if nobody can it is not missed.
 	job b "dst=$SPACE/open/b"
-	start b
+	job c "dst=$SPACE/open/setattr-38"
+	job d "dst=$SPACE/open/setattr-95"
+	start b c d
 	expect_done b
+	expect_done c
+	expect_done d
 	assert_mode "$SPACE/open/b" 644
+	assert_mode "$SPACE/open/setattr-38" 600
 	clean_up
 	umount "$SPACE/open" "$DIR/mount"
 	wait "$FAULTFS"

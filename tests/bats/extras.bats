@@ -127,6 +127,18 @@ put() { # name attribute=value...
 	assert_no_part "$SPACE/d"
 }
 
+# bats test_tags=race
+@test "what was digested is what is published, whatever the server still does to what it has sent" {
+	local digest
+	play send-changing a src=large "dst=$DIR/a" sha256=compute cache=keep
+	for _ in {1..4}; do
+		start a
+		expect_done a
+		read -r digest _ < <(sha256sum "$DIR/a")
+		assert_state a sha256 "$digest"
+	done
+}
+
 @test "a put of a file with the digest goes, with another never reaches the server" {
 	put a "sha256=$MEDIUM"
 	put b sha256=compute direction=append

@@ -5,8 +5,9 @@
   faultfs.py DIR [OPTIONS]
 
 Mounts itself on DIR by the kernel's FUSE, with more options of the kernel's, and serves until it is unmounted. What
-is done to a file called OPERATION-ERRNO, or to its temporary file, fails so: write-11, fsync-125, read-5. All other
-files are in memory, and files that are read have 4096 zeros. All are root's.
+is done to a file called OPERATION-ERRNO, or to its temporary file, fails so: write-11, fsync-125, read-5; and
+renamed-110 has been renamed then. Whoever looks for late-MILLISECONDS is answered so late. All other files are in
+memory, and files that are read have 4096 zeros. All are root's.
 """
 
 import ctypes
@@ -15,17 +16,23 @@ import os
 import stat
 import struct
 import sys
+import time
 
 ROOT = 1
 READ_SIZE = 4096
 # Those operations of linux/fuse.h that are answered; the others the kernel does without.
 NAMES = {1: "lookup", 2: "forget", 3: "getattr", 4: "setattr", 10: "unlink", 12: "rename", 14: "open", 15: "read",
-         16: "write", 18: "release", 20: "fsync", 25: "flush", 26: "init", 27: "opendir", 29: "releasedir",
+         16: "write", 17: "statfs", 18: "release", 20: "fsync", 25: "flush", 26: "init", 27: "opendir", 29: "releasedir",
          30: "fsyncdir", 35: "create", 42: "batch_forget"}
 
 
 class Failed(Exception):
     """The answer is an errno."""
+
+
+def told(name):
+    """What a file's name says, or its temporary file's."""
+    return name.removeprefix(".").removesuffix(".kftp-part").partition("-")
 
 
 class File:
@@ -35,7 +42,7 @@ class File:
         self.size = size
 
     def fails(self, operation):
-        wanted, _, number = self.name.removeprefix(".").removesuffix(".kftp-part").partition("-")
+        wanted, _, number = told(self.name)
         if wanted == operation:
             raise Failed(int(number))
 
@@ -101,8 +108,16 @@ class FaultFS:
     def do_init(_node, _body):
         return struct.pack("<IIIIHHIIHH8I", 7, 31, 0, 0, 0, 0, 1 << 16, 1, 0, 0, *[0] * 8)
 
+    @staticmethod
+    def do_statfs(_node, _body):
+        return struct.pack("<5Q4I24x", 0, 0, 0, 0, 0, 4096, 255, 4096, 0)
+
     def do_lookup(self, _node, body):
-        return self.entry(self.find(body.rstrip(b"\0").decode("latin-1")))
+        name = body.rstrip(b"\0").decode("latin-1")
+        wanted, _, number = told(name)
+        if wanted == "late":
+            time.sleep(int(number) / 1000)
+        return self.entry(self.find(name))
 
     def do_getattr(self, node, _body):
         return struct.pack("<QII", 0, 0, 0) + self.attributes(node)
@@ -143,6 +158,7 @@ class FaultFS:
         self.files[node].fails("rename")
         self.names[new] = self.names.pop(old)
         self.files[node].name = new
+        self.files[node].fails("renamed")
         return b""
 
     def do_unlink(self, _node, body):

@@ -29,12 +29,14 @@ import argparse
 import contextlib
 import ctypes
 import errno
+import mmap
 import os
 import random
 import select
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import time
 
@@ -363,6 +365,32 @@ def move(session):
         take(append=session.verb == "APPE")(session)
 
 
+def send_changing(session):
+    """The file's pages themselves, as sendfile(2) sends them, and they go on changing."""
+    body = session.body()
+    over = threading.Event()
+    with tempfile.TemporaryFile() as file:
+        file.write(body)
+        file.flush()
+        pages = mmap.mmap(file.fileno(), len(body))
+
+        def change():
+            while not over.is_set():
+                for page in range(0, len(body), mmap.PAGESIZE):
+                    pages[page] ^= 1
+
+        changing = threading.Thread(target=change)
+        changing.start()
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < len(body):
+                sent += os.sendfile(session.data.fileno(), file.fileno(), sent, len(body) - sent)
+        time.sleep(0.3)
+        over.set()
+        changing.join()
+        pages.close()
+
+
 def trickle(chunk, interval, times=None):
     def step(session):
         count = 0
@@ -621,6 +649,7 @@ def ended_early(*steps):
 CASES.update({
     "rest-good": RESUMABLE,
     "rest-good-too": RESUMABLE,
+    "send-changing": {**RESUMABLE, "RETR": ["150 coming", connect, send_changing, finish, "226 all sent"]},
     # It takes REST, and sends all of it.
     "rest-ignored": {**RESUMABLE, "RETR": ["150 coming", connect, serve(begin=lambda offset: 0), finish, "226 sent"]},
     "rest-a-byte-before": {**RESUMABLE, "RETR": ["150 coming", connect, serve(begin=lambda offset: max(offset - 1, 0)),
