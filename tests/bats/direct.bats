@@ -417,6 +417,12 @@ are_right() { # fs,... size...
 		rm "$SPACE/xfs/his/x"
 		xfs_quota -x -c 'limit -u bhard=4m 1000' "$SPACE/xfs"
 	done
+	# Where there is not as much as is asked for ahead, there is what it needs.
+	xfs_quota -x -c 'limit -u bhard=16m 1000' "$SPACE/xfs"
+	get rest-no-size tight "dst=$SPACE/xfs/his/x" cache=bypass
+	start_as tight "${LIMITED[@]}"
+	expect_done tight
+	same "$BODY/large" "$SPACE/xfs/his/x"
 }
 
 @test "RLIMIT_FSIZE is EFBIG in the middle, direct or not, and a file of just that size is right" {

@@ -448,10 +448,11 @@ clean_up() {
 	fi
 }
 
-# A file system in user space, which fails as its files' names say.
+# A file system in user space, which fails as its files' names say; its process is FAULTFS.
 mount_faulty() { # [option...]
 	modprobe fuse
 	python3 "$KFTP_TESTS/bats/faultfs.py" "$DIR/mount" "$@" </dev/null >"$KFTP_DIR/faultfs.out" 2>&1 3>&- 4>&- &
+	# shellcheck disable=SC2034
 	FAULTFS=$!
 	until mountpoint -q "$DIR/mount"; do
 		nap 0.1

@@ -417,6 +417,12 @@ put_all() { # attribute=value...
 	assert_state a size 4294967296
 	cancel a
 	expect_cancelled a
+	# Nor is one of which just as much is left to be digested.
+	set_attr a sha256 compute
+	start a
+	nap 1
+	assert_state a status running
+	cancel_at_once a
 }
 
 @test "the source's file system can be unmounted as soon as a put is done, failed, cancelled or refused" {

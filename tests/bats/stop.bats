@@ -288,15 +288,23 @@ both_gone() { # case
 @test "a disk that takes longer than timeout_sec at the end is no stalled server" {
 	mount_disk
 	play gated-226 a "dst=$DIR/mount/a" timeout_sec=2
-	start a
+	play gated-226 b "dst=$DIR/mount/b" deadline_sec=4
+	start a b
 	wait_state a bytes 4096
+	wait_state b bytes 4096
 	freeze
 	release a
+	release b
 	wait_state a phase commit
-	nap 3.5
+	wait_state b phase commit
+	nap 4.5
 	thaw
 	expect_done a
 	assert_content "$DIR/mount/a" "$PAYLOAD"
+	# But the deadline holds, up to the rename.
+	expect_failed b ETIMEDOUT
+	[[ ! -e $DIR/mount/b ]]
+	assert_no_part "$DIR/mount/b"
 	umount "$DIR/mount"
 }
 

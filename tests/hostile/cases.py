@@ -755,6 +755,11 @@ case("150-9-times", {"MOVE": [*["150 coming"] * 9, connect, move, finish, "226 s
 case("221-for-226", {"SIZE": ["502 what?"], "MOVE": [*BEGUN, rest, finish, "221 bye", hang_up]},
      fails("EPROTO", code=221, content=None))
 login("pass-221", {"PASS": ["221 bye", hang_up]}, fails("EPROTO", code=221, last="PASS"))
+# The beginning of another reply is there when it is to be asked how much it has.
+case("226-then-half-550-store", {"MOVE": [*GO, b"226 got it\r\n5", pause(1), b"50 no\r\n"]},
+     put=fails("EPROTO", saw=[("< SIZE*", 0)]))
+case("226-then-half-421-store", {"MOVE": [*GO, b"226 got it\r\n42", pause(1), b"1 going\r\n", hang_up]},
+     put=fails("EAGAIN", code=421, saw=[("< SIZE*", 0)]))
 store("226-then-552-store", {"MOVE": [*GO, b"226 got it\r\n552 no, it is too much\r\n"]},
       fails("ENOSPC", code=552, content=None))
 case("150-20-times", {"MOVE": [*["150 coming"] * 20, connect, stall]}, fails("EPROTO"))
@@ -965,6 +970,10 @@ for name, steps, outcome in (
 store("resets-before-it-says-226", {"SIZE": ["502 what?"], "MOVE": [
     "150 go on", connect_from(window=4096), drop(2000), break_data, pause(0.3), "226 got it"]},
       fails(("ECONNRESET", "EPROTO"), code=226), file="buffered")
+# Who goes away instead of telling how much it has leaves that open.
+case("resets-before-it-says-226-and-hangs-up", {"SIZE": [hang_up], "MOVE": [
+    "150 go on", connect_from(window=4096), drop(2000), break_data, pause(0.3), "226 got it"]},
+     put=fails(("ECONNRESET", "EPROTO")), file="buffered")
 
 # It has all, but its last acknowledgement was the reset: its size tells.
 case("226-and-the-last-is-reset", {"MOVE": [
@@ -974,6 +983,10 @@ case("226-and-the-last-is-reset", {"MOVE": [
 # A pace is no reason not to look up.
 fetch("paced-hang-up", {"RETR": [*BEGUN, pause(0.5), hang_up]}, fails("ECONNRESET"), rate_limit=20)
 fetch("paced-426", {"RETR": [*BEGUN, pause(0.5), "426 broken", stall]}, fails("EAGAIN", code=426), rate_limit=20)
+# What has come before the bad news, and was not looked at yet, counts.
+fetch("paced-426-and-more", {"MDTM": ["502 what?"], "RETR": [
+    "150 coming", connect, send(BODIES["medium"][:16000]), pause(0.5), "426 broken", stall]},
+      fails("EAGAIN", code=426, state={"bytes": "16000"}), rate_limit=1000, resume=1, file="medium")
 fetch("paced-stall", {"RETR": [*BEGUN, stall]}, times_out(), rate_limit=10240, timeout_sec=3)
 store("paced-hang-up-store", {"MOVE": ["150 go on", connect, beside(receive), pause(0.5), hang_up]},
       fails("ECONNRESET"), rate_limit=20)

@@ -381,10 +381,8 @@ def send_changing(session):
 
         changing = threading.Thread(target=change)
         changing.start()
-        sent = 0
         with contextlib.suppress(OSError):
-            while sent < len(body):
-                sent += os.sendfile(session.data.fileno(), file.fileno(), sent, len(body) - sent)
+            session.data.sendfile(file)
         time.sleep(0.3)
         over.set()
         changing.join()
