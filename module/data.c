@@ -4,8 +4,9 @@
  * to us, and its bytes go to the sink, or the source's to it.
  *
  * There is one copy on the way to the page cache: the pages that the network
- * received bytes in are handed to the file system by reference. There is one on
- * the way past it, too, as the disk takes none but whole blocks. Writing happens
+ * received bytes in are handed to the file system by reference, but for those
+ * that are digested. There is one on the way past it, too, as the disk takes none
+ * but whole blocks. Writing happens
  * outside of the socket's lock, so that acknowledgements go out meanwhile.
  */
 #include <linux/mm.h>

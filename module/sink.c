@@ -90,8 +90,9 @@ static int sink_check_target(const struct path *dir, struct dentry *target)
 	if (err)
 		return err;
 	/*
-	 * Another job's temporary file by another spelling is that job's. Where
-	 * somebody has mounted something in a namespace of his own is no matter.
+	 * Another job's temporary file by another spelling is that job's. What
+	 * anybody has mounted there in a namespace of his own is no matter; what
+	 * is mounted there in the first one, by another way, the rename refuses.
 	 */
 	if (path_is_mountpoint(&path) || sink_is_live(inode))
 		return -EBUSY;
@@ -241,29 +242,23 @@ static int sink_create(struct kftp_sink *sink)
 	return sink->keep ? kftp_resume_save(file, &sink->resume) : 0;
 }
 
-/* Returns -EEXIST if there was something else, which may be gone now */
+/* Returns -ENODATA if what is there is in the way */
 static int sink_make(struct kftp_sink *sink, struct dentry *part)
 {
 	struct inode *inode;
 	int err;
 
-	/*
-	 * Security modules that judge by path judge the current task: ask them
-	 * now about what a kernel thread will do. Who may make a file and not take
-	 * it away is told so before it is there.
-	 */
+	/* who may not take it away is told so, if possible, before it is there */
 	err = security_path_unlink(&sink->dir, part);
 	if (err)
 		return err;
-	/* without the directory's lock: it may appear meanwhile */
+	/* without the directory's lock: it may appear meanwhile, or go */
 	inode = d_inode_rcu(part);
 	if (!inode)
 		return sink_create(sink);
 	err = sink_adopt(sink, part, inode);
 	/* whatever else goes wrong says nothing against what is there */
-	if (err == -ENODATA)
-		err = sink_unlink_part(sink) ?: -EEXIST;
-	return err;
+	return err == -ENOENT ? -ENODATA : err;
 }
 
 static int sink_make_part(struct kftp_sink *sink, struct inode *job_dir)
@@ -281,17 +276,30 @@ static int sink_make_part(struct kftp_sink *sink, struct inode *job_dir)
 			return err;
 		err = sink_make(sink, part);
 		dput(part);
+		if (sink->file)
+			break;
+		if (err == -ENODATA) {
+			err = sink_unlink_part(sink);
+			if (!err || err == -ENOENT)
+				err = -EEXIST;
+		}
 	} while (err == -EEXIST && --tries);
 	if (err)
-		return err;
+		return err == -EEXIST && !sink->file ? -EBUSY : err;
 	return sink->file->f_mode & FMODE_CAN_WRITE &&
 	       sink->file->f_op->write_iter ? 0 : -EACCES;
 }
 
-static int sink_ask_rename(struct kftp_sink *sink, struct dentry *target)
+/*
+ * Security modules that judge by path judge the current task: ask them now about
+ * what a kernel thread will do. Some judge only what is there.
+ */
+static int sink_ask(struct kftp_sink *sink, struct dentry *target)
 {
-	return security_path_rename(&sink->dir, sink->file->f_path.dentry,
-				    &sink->dir, target, 0);
+	struct dentry *part = sink->file->f_path.dentry;
+
+	return security_path_unlink(&sink->dir, part) ?:
+	       security_path_rename(&sink->dir, part, &sink->dir, target, 0);
 }
 
 static int sink_names(struct kftp_sink *sink, const char *dst)
@@ -323,7 +331,7 @@ static int sink_open(struct kftp_sink *sink, const char *dst,
 	      sink_check_target(&sink->dir, target) ?:
 	      sink_claim(sink) ?:
 	      sink_make_part(sink, job_dir) ?:
-	      sink_ask_rename(sink, target);
+	      sink_ask(sink, target);
 	dput(target);
 	return err;
 }
@@ -766,10 +774,10 @@ static int sink_rename_locked(struct kftp_sink *sink, struct kftp_wait *wait,
 		};
 
 		err = vfs_rename(&rd);
-		/* but for a refusal, nobody knows whether it was renamed */
-		if (err && err != -EACCES && err != -EPERM && err != -EBUSY &&
+		/* unless it was refused, nobody knows whether it was renamed */
+		if (err != -EACCES && err != -EPERM && err != -EBUSY &&
 		    !*delegated)
-			sink->failed = true;
+			err = sink_result(sink, err);
 	}
 	dput(target);
 out:
