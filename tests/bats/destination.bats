@@ -214,6 +214,38 @@ mount_small() { # KiB
 	wait "$FAULTFS"
 }
 
+# As anybody may, and hold it for as long as he likes.
+@test "who lists a job's directory is not taken for somebody who removes it" {
+	local fd
+	mkdir "$SPACE/late"
+	mount_faulty
+	mount --bind "$DIR/mount" "$SPACE/late"
+	umount "$DIR/mount"
+	mount_faulty
+	job a "dst=$SPACE/late/late-500"
+	# A shell that opens a file to write waits for the directory by itself.
+	exec {fd}>"$CONFIG/a/start"
+	# What is listed goes to where a page has to be read first.
+	python3 - "$DIR/mount/slow-60000" "$CONFIG/a" 3>&- <<-'END' &
+		import ctypes, mmap, os, sys
+		page = mmap.mmap(os.open(sys.argv[1], os.O_RDONLY), 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
+		directory = os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECTORY)
+		where = ctypes.addressof(ctypes.c_char.from_buffer(page))
+		sys.exit(ctypes.CDLL(None).syscall(217, directory, ctypes.c_void_p(where), 4096) <= 0)
+	END
+	LISTS=$!
+	until [[ $(<"/proc/$LISTS/syscall") == "217 "* ]]; do
+		nap 0.1
+	done
+	printf '1\n' >&"$fd"
+	[[ -e /proc/$LISTS ]] || fail "it was listed before"
+	expect_done a
+	exec {fd}>&-
+	kill "$LISTS" "$FAULTFS"
+	clean_up
+	umount "$DIR/mount" "$SPACE/late"
+}
+
 @test "a magic link is not followed, as the destination or on the way to it" {
 	local fd
 	job a

@@ -426,7 +426,7 @@ are_right() { # fs,... size...
 }
 
 @test "RLIMIT_FSIZE is EFBIG in the middle, direct or not, and a file of just that size is right" {
-	local cache
+	local cache size
 	for cache in bypass keep; do
 		printf 'old\n' >"$SPACE/ext4/$cache"
 		get rest-no-size $cache cache=$cache
@@ -441,9 +441,11 @@ are_right() { # fs,... size...
 		start $cache-size
 		ulimit -S -f unlimited
 		nothing_of $cache-size EFBIG
-		ulimit -S -f 6145
-		start $cache-size
-		ulimit -S -f unlimited
+		# The shell counts in KiB.
+		size=$(stat -c %s "$BODY/large")
+		prlimit "--fsize=$((size - 1))" bash -c "echo 1 >$CONFIG/$cache-size/start"
+		nothing_of $cache-size EFBIG
+		prlimit "--fsize=$size" bash -c "echo 1 >$CONFIG/$cache-size/start"
 		expect_done $cache-size
 		same "$BODY/large" "$SPACE/ext4/$cache"
 	done

@@ -6,8 +6,8 @@
 
 Mounts itself on DIR by the kernel's FUSE, with more options of the kernel's, and serves until it is unmounted. What
 is done to a file called OPERATION-ERRNO, or to its temporary file, fails so: write-11, fsync-125, read-5; and
-renamed-110 has been renamed then. Whoever looks for late-MILLISECONDS is answered so late. All other files are in
-memory, and files that are read have 4096 zeros. All are root's.
+renamed-110 has been renamed then. Whoever looks for late-MILLISECONDS is answered so late, and so is whoever reads
+slow-MILLISECONDS. All other files are in memory, and files that are read have 4096 zeros. All are root's.
 """
 
 import ctypes
@@ -93,7 +93,7 @@ class FaultFS:
     def find(self, name):
         if name not in self.names:
             # What is to be read is there, what is to be written is not.
-            if not name.startswith("read-"):
+            if not name.startswith(("read-", "slow-")):
                 raise Failed(errno.ENOENT)
             self.add(name, stat.S_IFREG | 0o644, READ_SIZE)
         return self.names[name]
@@ -141,8 +141,10 @@ class FaultFS:
         node = self.add(body[16:].rstrip(b"\0").decode("latin-1"), mode)
         return self.entry(node) + self.do_open(node, b"")
 
-    @staticmethod
-    def do_read(_node, body):
+    def do_read(self, node, body):
+        wanted, _, number = told(self.files[node].name)
+        if wanted == "slow":
+            time.sleep(int(number) / 1000)
         _, offset, size = struct.unpack_from("<QQI", body)
         return bytes(max(min(size, READ_SIZE - offset), 0))
 
