@@ -61,7 +61,7 @@ static int put_compare(struct dialogue *d, s64 size)
 	if (err) {
 		kftp_data_close(data);
 		/* 451 as in refuses_offset(): it cannot begin there */
-		if (!d->complete ||
+		if (!d->complete || kftp_wait_check(d->wait) ||
 		    (err == -EAGAIN &&
 		     !(pos && d->control.reply.code == 451 && !d->preliminary)))
 			return err;
@@ -97,7 +97,7 @@ static int put_compare(struct dialogue *d, s64 size)
 		err = err ?: kftp_dialogue_watch(d);
 	}
 	kftp_data_close(data);
-	if (err && d->complete && err != -EAGAIN) {
+	if (err && d->complete && err != -EAGAIN && !kftp_wait_check(d->wait)) {
 		/* as good as refused: the STOR is from 0 on, in this session */
 		err = 0;
 		d->again = false;
@@ -222,6 +222,22 @@ static int put_transfer(struct dialogue *d)
 	return err ?: kftp_dialogue_transfer(d);
 }
 
+/* What no server says of a file's size, but of the file, after it has said 226 */
+static bool put_recanted(int code)
+{
+	switch (code) {
+	case 425:
+	case 426:
+	case 452:
+	case 551:
+	case 552:
+	case 553:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* 226 alone is a server's word for what it did; its size is better */
 static int put_commit(struct dialogue *d)
 {
@@ -241,6 +257,10 @@ static int put_commit(struct dialogue *d)
 		return 0;
 	if (err)
 		return err;
+	if (size < 0 && put_recanted(d->control.reply.code)) {
+		kftp_control_show(&d->control);
+		return kftp_reply_errno(d->control.reply.code);
+	}
 	if (size >= 0 && session->base >= 0) {
 		if (size - session->base == session->source.size)
 			return 0;

@@ -760,6 +760,10 @@ case("226-then-half-550-store", {"MOVE": [*GO, b"226 got it\r\n5", pause(1), b"5
      put=fails("EPROTO", saw=[("< SIZE*", 0)]))
 case("226-then-half-421-store", {"MOVE": [*GO, b"226 got it\r\n42", pause(1), b"1 going\r\n", hang_up]},
      put=fails("EAGAIN", code=421, saw=[("< SIZE*", 0)]))
+# Nor is it an answer when that has been asked already.
+for code, error in ((426, "EAGAIN"), (452, "ENOSPC"), (551, "EPROTO"), (552, "ENOSPC"), (553, "EPERM")):
+    case(f"226-then-{code}-for-size-store", {"MOVE": [*GO, "226 got it", pause(0.5), f"{code} no, not so"]},
+         put=fails(error, code=code, last="SIZE"))
 store("226-then-552-store", {"MOVE": [*GO, b"226 got it\r\n552 no, it is too much\r\n"]},
       fails("ENOSPC", code=552, content=None))
 case("150-20-times", {"MOVE": [*["150 coming"] * 20, connect, stall]}, fails("EPROTO"))
@@ -1276,6 +1280,10 @@ look("226-first", fetched("226 sent", pause(0.3), send(PAYLOAD[:2000]), finish),
 look("half-close", fetched(send(PAYLOAD[:2000]), half_close, "226 sent"),
      done(saw=[("data * closed", 1), ("data taken: 2096", 1)]))
 look("never-connects", ["150 coming", stall], times_out(saw=[("< STOR*", 0)]))
+# That it is complete does not make it endless.
+look("226-never-connects", ["150 coming", "226 sent", stall], times_out(saw=[("< STOR*", 0), ("< APPE*", 0)]))
+look("226-then-stall", fetched("226 sent", send(PAYLOAD[:100]), stall),
+     times_out(saw=[("< STOR*", 0), ("< APPE*", 0)]))
 look("never-ends", fetched(send(PAYLOAD[:2000]), stall), times_out(saw=[("< STOR*", 0)]))
 look("never-226", fetched(send(PAYLOAD[:2000]), finish, stall), times_out(saw=[("< STOR*", 0)]))
 look("421", ["421 going", hang_up], fails("EAGAIN", code=421))
