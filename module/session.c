@@ -117,7 +117,8 @@ static bool session_try(struct kftp_session *session, int *err)
 	kftp_control_init(&d->control, session->state, config_pass(d->config),
 			  &d->data.listener);
 
-	*err = (is_get(d) ? 0 : kftp_put_check(d)) ?:
+	*err = (is_get(d) ? kftp_sink_check(&session->sink) :
+			    kftp_put_check(d)) ?:
 	       dialogue_connect(d) ?:
 	       dialogue_greeting(d) ?:
 	       dialogue_login(d) ?:

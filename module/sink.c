@@ -467,7 +467,22 @@ static int sink_digest_begin(struct kftp_sink *sink)
 	err = kftp_digest_start(sink->digest) ?:
 	      kftp_digest_update_file(sink->digest, sink->file, sink->have,
 				      sink->wait);
+	sink->digested = sink->have;
 	return kftp_wait_check(sink->wait) ?: sink_result(sink, err);
+}
+
+/**
+ * kftp_sink_check - look at what is there already, before each attempt
+ * @sink: an open sink
+ *
+ * To digest it takes long if it is much: longer than a server waits that has been
+ * asked for anything.
+ *
+ * Return: 0 or a negative errno.
+ */
+int kftp_sink_check(struct kftp_sink *sink)
+{
+	return sink->digest ? sink_digest_begin(sink) : 0;
 }
 
 /**
@@ -496,10 +511,12 @@ int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,
 		/* a slow disk is no stalled server */
 		kftp_wait_progress(sink->wait);
 	}
-	if (!err && sink->digest)
+	if (!err && sink->digest && sink->digested != sink->have)
 		err = sink_digest_begin(sink);
 	if (err)
 		return err;
+	/* of more than that, from here on */
+	sink->digested = -1;
 	sink->resume.version = *version;
 	sink->pos = offset;
 	sink->flushed = sink->have;

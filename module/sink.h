@@ -33,6 +33,7 @@ enum kftp_cache {
  * @direct: writes it past the page cache, from kftp_sink_begin() to
  *	kftp_sink_end(); or NULL
  * @digest: of what was written; owned; NULL if nobody asked
+ * @digested: how much of what is there @digest is of, -1 once more has come
  * @pos: where the next byte goes
  * @have: the file has the server's bytes up to here; if that is beyond @pos,
  *	they come again
@@ -58,6 +59,7 @@ struct kftp_sink {
 	struct address_space *mapping;
 	struct kftp_direct *direct;
 	struct shash_desc *digest;
+	loff_t digested;
 	loff_t pos;
 	loff_t have;
 	loff_t flushed;
@@ -75,6 +77,7 @@ struct kftp_sink {
 
 int kftp_sink_open(struct kftp_sink *sink, struct kftp_wait *wait,
 		   const char *dst, struct inode *job_dir, const u8 *origin);
+int kftp_sink_check(struct kftp_sink *sink);
 loff_t kftp_sink_offset(const struct kftp_sink *sink,
 			const struct kftp_version *version);
 int kftp_sink_begin(struct kftp_sink *sink, loff_t offset,

@@ -641,6 +641,27 @@ broken() { # block
 	umount "$DIR/mount"
 }
 
+@test "what is there of a get is digested before the server is asked, which need not wait for it" {
+	local before
+	make_disk ext4
+	get gated-large a "dst=$DIR/mount/a" resume=1 sha256=compute cache=keep
+	start a
+	wait_state a bytes 1048576
+	cancel a
+	expect_cancelled a
+	connections gated-large
+	before=$REPLY
+	# Nothing of it is in memory.
+	sync -f "$DIR/mount"
+	printf '1\n' >/proc/sys/vm/drop_caches
+	table "0 655360 error"
+	start a
+	expect_failed a EIO
+	connections gated-large
+	assert_equal "$REPLY" "$before"
+	mend
+}
+
 @test "a disk that is gone at fsync is an error, direct or not, and the old file is there when it comes back" {
 	local cache
 	for cache in bypass keep; do
