@@ -188,9 +188,10 @@ int kftp_data_accept(struct kftp_data *data)
 	int err;
 
 	err = kftp_sock_accept(&data->listener, &data->conn, &data->peer);
-	if (err)
+	/* who comes from port 0, which is none, is not said to be anybody */
+	if (err && err != -ENOTCONN)
 		return err;
-	if (!kftp_addr_same_host(&data->peer, &data->server)) {
+	if (err || !kftp_addr_same_host(&data->peer, &data->server)) {
 		kftp_sock_close(&data->conn);
 		data->strangers++;
 		return -EAGAIN;

@@ -288,6 +288,9 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 		if (!err)
 			err = kernel_connect(ks->sock, &to.sa,
 					     kftp_addr_len(&to), O_NONBLOCK);
+		/* a router's refusal, as IPv6 has it; a policy's came before */
+		if (err == -EACCES)
+			err = -EHOSTUNREACH;
 	}
 	if (err)
 		kftp_sock_close(ks);

@@ -147,6 +147,21 @@ segments() {
 	done
 }
 
+@test "a host that a router lets nobody reach is EHOSTUNREACH, and tried again" {
+	local server=(nsenter "--net=/run/netns/$SERVER_NS")
+	ip -6 route add 2001:db8:77::/64 via "$SERVER6"
+	"${server[@]}" ip -6 route add prohibit 2001:db8:77::/64
+	"${server[@]}" sysctl -q net.ipv6.conf.all.forwarding=1
+	job a host=2001:db8:77::1 retries=1 retry_delay_sec=0
+	start a
+	wait_end a
+	"${server[@]}" sysctl -q net.ipv6.conf.all.forwarding=0
+	"${server[@]}" ip -6 route del prohibit 2001:db8:77::/64
+	ip -6 route del 2001:db8:77::/64
+	expect_failed a EHOSTUNREACH
+	assert_state a attempts 2
+}
+
 @test "an IPv4-mapped address is IPv4, with PORT" {
 	play plain a "host=::ffff:$SERVER4"
 	start a
