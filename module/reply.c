@@ -315,6 +315,25 @@ s64 kftp_reply_announced(const struct kftp_reply *reply)
 	return last;
 }
 
+/* How many bytes of the text from @from on are the secret */
+static size_t reply_secret_at(const struct kftp_reply *reply, size_t from,
+			      const char *secret, size_t len)
+{
+	const char *text = &reply->text[from];
+	size_t left = reply->text_len - from;
+	int code;
+
+	if (left >= len && !memcmp(text, secret, len))
+		return len;
+	/* its first four bytes may have been taken for a line's code */
+	if (len <= 4 || (from && text[-1] != '\n') ||
+	    !reply_code_of(secret, len, &code) || code != reply->code ||
+	    !strchr(" -", secret[3]))
+		return 0;
+	len -= 4;
+	return left >= len && !memcmp(text, secret + 4, len) ? len : 0;
+}
+
 /**
  * kftp_reply_masked - the text to show, without a secret that the server echoes
  * @reply: a complete reply
@@ -331,13 +350,13 @@ size_t kftp_reply_masked(const struct kftp_reply *reply, const char *secret,
 			 char text[KFTP_REPLY_SHOWN])
 {
 	size_t len = strlen(secret);
-	size_t from = 0, to = 0;
+	size_t from = 0, to = 0, found;
 
 	while (from < reply->text_len && from < KFTP_REPLY_SHOWN) {
-		if (len && reply->text_len - from >= len &&
-		    !memcmp(&reply->text[from], secret, len)) {
+		found = reply_secret_at(reply, from, secret, len);
+		if (found) {
 			text[to++] = '*';
-			from += len;
+			from += found;
 		} else {
 			text[to++] = reply->text[from++];
 		}

@@ -656,6 +656,18 @@ static void secrets_are_masked(void **state)
 		{ "530 aaa\r\n", "aa", "*a" },
 		{ "530 hunter2\r\n", "", "hunter2" },
 		{ "530\r\n", "x", "" },
+		/* what looks like a line of a reply is one to the parser */
+		{ "530 hunter2\r\n", "530 hunter2", "*" },
+		{ "530-no:\r\n530 hunter2\r\n", "530 hunter2", "no:\n*" },
+		{ "530-hunter2\r\n530 no\r\n", "530-hunter2", "*\nno" },
+		{ "530 530 hunter2\r\n", "530 hunter2", "*" },
+		{ "530 hunter2\r\n", "550 hunter2", "hunter2" },
+		{ "530 hunter2\r\n", "530xhunter2", "hunter2" },
+		{ "530 hunter2\r\n", "wordhunter2", "hunter2" },
+		{ "530 hunter3\r\n", "530 hunter2", "hunter3" },
+		{ "530 hunter\r\n", "530 hunter2", "hunter" },
+		{ "530 a hunter2\r\n", "530 hunter2", "a hunter2" },
+		{ "530 no\r\n", "530 ", "no" },
 	};
 	size_t i;
 
