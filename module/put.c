@@ -238,6 +238,26 @@ static bool put_recanted(int code)
 	}
 }
 
+/*
+ * Was that about SIZE, or one reply too many, about the file? All servers know
+ * NOOP (RFC 959 section 5.1), and so its answer is next unless they lag behind.
+ * One that does not says the same of both.
+ */
+static int put_in_step(struct dialogue *d)
+{
+	int before = d->control.reply.code;
+	int code = kftp_control_ask(&d->control, "NOOP", NULL);
+
+	/* a server that goes away now has done its work, too */
+	if (code < 0)
+		return code == -ECONNRESET ? 0 : code;
+	if (code == 421)
+		return kftp_reply_errno(code);
+	if (code == before && code / 10 == 50)
+		return 0;
+	return code / 100 == 2 && code != 213 ? 0 : -EPROTO;
+}
+
 /* 226 alone is a server's word for what it did; its size is better */
 static int put_commit(struct dialogue *d)
 {
@@ -271,7 +291,7 @@ static int put_commit(struct dialogue *d)
 	if (d->unsure)
 		return -ECONNRESET;
 	if (!d->offset)
-		return 0;
+		return put_in_step(d);
 	/* it did tell before, and may not have begun where it said */
 	if (d->control.reply.code / 100 == 4)
 		return -EAGAIN;

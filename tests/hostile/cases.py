@@ -764,6 +764,20 @@ case("226-then-half-421-store", {"MOVE": [*GO, b"226 got it\r\n42", pause(1), b"
 for code, error in ((426, "EAGAIN"), (452, "ENOSPC"), (551, "EPROTO"), (552, "ENOSPC"), (553, "EPERM")):
     case(f"226-then-{code}-for-size-store", {"MOVE": [*GO, "226 got it", pause(0.5), f"{code} no, not so"]},
          put=fails(error, code=code, last="SIZE"))
+# What may be an answer to it is one only if the next is no answer to it.
+for code in (450, 451, 500, 550):
+    case(f"226-then-{code}-for-size-store", {"MOVE": [*GO, "226 got it", pause(0.5), f"{code} no, not so"]},
+         put=fails("EPROTO", code=226))
+    case(f"226-then-{code}-without-size-store", {"SIZE": ["502 what?"], "MOVE": [
+        *GO, "226 got it", pause(0.5), f"{code} no, not so"]}, put=fails("EPROTO", code=226))
+for name, size, noop, outcome in (
+        ("known", "502 what?", ["200 nothing"], done()), ("250", "550 no", ["250 nothing"], done()),
+        ("unknown", "502 what?", ["502 what?"], done()), ("unknown-500", "500 what?", ["500 what?"], done()),
+        ("550", "550 no", ["550 no"], fails("EPROTO")), ("421", "502 what?", ["421 idle", hang_up], fails("EAGAIN")),
+        ("hang-up", "502 what?", [hang_up], done()), ("reset", "502 what?", [reset], done()),
+        ("stall", "502 what?", [stall], times_out())):
+    outcome = dataclasses.replace(outcome, last="NOOP")
+    case(f"size-refused-and-noop-{name}", {"SIZE": [size], "NOOP": noop}, put=outcome)
 store("226-then-552-store", {"MOVE": [*GO, b"226 got it\r\n552 no, it is too much\r\n"]},
       fails("ENOSPC", code=552, content=None))
 case("150-20-times", {"MOVE": [*["150 coming"] * 20, connect, stall]}, fails("EPROTO"))

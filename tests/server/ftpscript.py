@@ -591,6 +591,7 @@ DEFAULT = {
     "SIZE": ["213 {size}"],
     "PORT": ["200 noted"],
     "RETR": ["150 coming", connect, send(PAYLOAD), finish, "226 all sent"],
+    "NOOP": ["200 nothing done"],
     "QUIT": ["221 bye", hang_up],
 }
 
