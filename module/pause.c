@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No file is changed while the system hibernates.
+ * No file is changed or sent while the system hibernates.
  *
  * A process that writes is frozen before the image of memory is made; a work
  * item is not, and goes on while the image is saved. What it wrote then would
- * be unknown to the file system of the image, and damage it on resume. To
- * freeze the work queue would not do: it waits for a work item's end.
+ * be unknown to the file system of the image, and damage it on resume; what it
+ * sent would be unknown to the job, and be appended once more. To freeze the work
+ * queue would not do: it waits for a work item's end.
  */
 #include <linux/notifier.h>
 #include <linux/suspend.h>
@@ -27,7 +28,7 @@ static unsigned int kftp_writing;
 static bool kftp_paused;
 
 /**
- * kftp_pause_enter - begin to change files
+ * kftp_pause_enter - begin to change files, or to send one
  *
  * Context: process; waits for as long as the system hibernates.
  */

@@ -81,24 +81,40 @@ sleep_and_wake() { # state
 	local image
 	play gated b
 	play hold-transfer c
-	start b c
+	# A file without a name is gone for good with whoever reads it last.
+	printf sent | tee "$DIR/d" >"$DIR/e"
+	play store-gated d direction=put "src=$DIR/d" dst=d
+	play store-hold-accept e direction=put "src=$DIR/e" dst=e
+	start b c d e
+	rm "$DIR/e"
 	wait_state b bytes 1024
 	wait_state c bytes 1024
+	wait_log store-gated '< STOR d'
+	wait_log store-hold-accept '< STOR e'
 	# Whoever opens it to write means that.
 	exec {image}>/dev/snapshot
 	release b
+	release d
 	cancel c
+	cancel e
+	wait_log store-gated '> 150 go on'
 	nap 1
 	assert_state b status running
 	[[ ! -e $DIR/b ]]
 	assert_state c status running
 	part_of "$DIR/c"
 	[[ -e $REPLY ]] || fail "$REPLY is gone"
+	# What the server got now would be sent, and perhaps appended, once more by who is woken from that image.
+	assert_state d bytes 0
+	assert_state e status running
 	exec {image}>&-
 	expect_done b 5
 	expect_cancelled c 5
 	assert_no_part "$DIR/c"
 	assert_content "$DIR/b" "$PAYLOAD"
+	expect_done d 5
+	expect_cancelled e 5
+	assert_content "$KFTP_DIR/script/store/d" sent
 }
 
 @test "a start that waits for a file system does not keep the machine awake, and is made again" {

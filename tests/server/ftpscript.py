@@ -747,6 +747,7 @@ CASES.update({
                    "APPE": ["150 go on", connect, take(MIDDLE, append=True), stall]},
     # Late enough for a sender that means to fill a long way.
     "store-hold-late": {**STORING, "STOR": ["150 go on", connect, take(12 << 20), stall]},
+    "store-gated": {**STORING, "STOR": [gate, "150 go on", connect, take(), finish, "226 got it"]},
     "store-hold-accept": {**STORING, "STOR": ["150 go on", stall]},
     "store-early-426": taken_early("426 broken", break_data),
     "store-early-hang-up": taken_early(hang_up),
