@@ -47,6 +47,11 @@ typedef __s64 s64;
 #define min_t(type, a, b)						\
 	({ type _a = (a), _b = (b); _a < _b ? _a : _b; })
 
+static inline u64 div_u64(u64 dividend, __u32 divisor)
+{
+	return dividend / divisor;
+}
+
 static inline u64 div64_u64(u64 dividend, u64 divisor)
 {
 	return dividend / divisor;

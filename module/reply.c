@@ -196,7 +196,7 @@ static s64 reply_number(const char *text, size_t len, size_t *digits)
 	size_t i;
 
 	for (i = 0; i < len && isdigit((unsigned char)text[i]); i++) {
-		if (value > (S64_MAX - (u64)(text[i] - '0')) / 10)
+		if (value > div_u64(S64_MAX - (u64)(text[i] - '0'), 10))
 			return -1;
 		value = value * 10 + (text[i] - '0');
 	}

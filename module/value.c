@@ -57,7 +57,7 @@ int kftp_value_number(const char *page, size_t count, u64 min, u64 max,
 	for (i = negative; i < len; i++) {
 		if (!isdigit((unsigned char)page[i]))
 			return -EINVAL;
-		if (value > (U64_MAX - (u64)(page[i] - '0')) / 10)
+		if (value > div_u64(U64_MAX - (u64)(page[i] - '0'), 10))
 			huge = true;
 		value = value * 10 + (page[i] - '0');
 	}
