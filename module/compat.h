@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <linux/uio.h>
+#include <net/sock.h>
 #ifdef KFTP_HAS_FILELOCK
 #include <linux/filelock.h>
 #endif
@@ -56,6 +57,28 @@ static inline ssize_t kftp_iter_write(struct file *file, struct iov_iter *from,
 #endif
 }
 
+/*
+ * Freeze protection that another context gives up; lockdep is not to miss it here.
+ * Some of the older kernels have these, too.
+ */
+#ifndef KFTP_HAS_KIOCB_START_WRITE
+static inline void kiocb_start_write(struct kiocb *iocb)
+{
+	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
+
+	sb_start_write(sb);
+	__sb_writers_release(sb, SB_FREEZE_WRITE);
+}
+
+static inline void kiocb_end_write(struct kiocb *iocb)
+{
+	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
+
+	__sb_writers_acquired(sb, SB_FREEZE_WRITE);
+	sb_end_write(sb);
+}
+#endif
+
 /* Of vfs_iocb_iter_write() the same is true; a write that is queued keeps it */
 static inline ssize_t kftp_iocb_write(struct file *file, struct kiocb *iocb,
 				      struct iov_iter *from)
@@ -70,6 +93,19 @@ static inline ssize_t kftp_iocb_write(struct file *file, struct kiocb *iocb,
 	if (n != -EIOCBQUEUED)
 		kiocb_end_write(iocb);
 	return n;
+#endif
+}
+
+/*
+ * Have the socket keep what it copies to, and not the current task: before it
+ * could be told so, a socket that must not wait for file systems did.
+ */
+static inline void kftp_sock_own_frag(struct sock *sk)
+{
+#ifdef KFTP_HAS_TASK_FRAG
+	sk->sk_use_task_frag = false;
+#else
+	sk->sk_allocation &= ~__GFP_FS;
 #endif
 }
 

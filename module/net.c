@@ -21,6 +21,7 @@
 #include <net/tcp.h>
 
 #include "aside.h"
+#include "compat.h"
 #include "kftp.h"
 #include "net.h"
 
@@ -272,7 +273,7 @@ int kftp_sock_connect(struct kftp_sock *ks, struct kftp_wait *wait,
 	 * What is sent is copied to pages that are kept for what is sent next: by
 	 * the socket, and freed with it, not by a worker that outlives it.
 	 */
-	sk->sk_use_task_frag = false;
+	kftp_sock_own_frag(sk);
 	/* nobody reads while a disk is waited for, nor after the last reply */
 	sock_set_rcvbuf(sk, KFTP_RCVBUF_FEW);
 	/* each command is a small segment that the server waits for */
