@@ -13,8 +13,8 @@
 #define KFTP_BATCH_BYTES	(256 * 1024)
 #define KFTP_BATCH_PIECES	256
 
-/* Pages for bytes that cannot be passed on by reference */
-#define KFTP_BATCH_COPIES	16
+/* Pages for bytes that cannot be passed on by reference: 64 KiB, or one */
+#define KFTP_BATCH_COPIES	DIV_ROUND_UP(64 * 1024, PAGE_SIZE)
 
 /**
  * struct kftp_batch - bytes on their way from the socket to the file

@@ -23,7 +23,7 @@
 #define KFTP_BUFFER_BYTES	(896 * 1024)
 
 /* Larger pieces make shorter lists, where memory is not in crumbs */
-#define KFTP_PIECE_ORDER	4
+#define KFTP_PIECE_ORDER	get_order(64 * 1024)
 #define KFTP_PIECES_MAX		(KFTP_BUFFER_BYTES / PAGE_SIZE)
 
 /*
