@@ -6,8 +6,8 @@
  * There is one copy on the way to the page cache: the pages that the network
  * received bytes in are handed to the file system by reference, but for those
  * that are digested. There is one on the way past it, too, as the disk takes none
- * but whole blocks. Writing happens
- * outside of the socket's lock, so that acknowledgements go out meanwhile.
+ * but whole blocks. Writing happens outside of the socket's lock, so that
+ * acknowledgements go out meanwhile.
  */
 #include <linux/mm.h>
 #include <linux/skbuff.h>
@@ -194,6 +194,8 @@ int kftp_data_accept(struct kftp_data *data)
 	if (err || !kftp_addr_same_host(&data->peer, &data->server)) {
 		kftp_sock_close(&data->conn);
 		data->strangers++;
+		/* the next one may be there already, and so on */
+		cond_resched();
 		return -EAGAIN;
 	}
 	kftp_sock_close(&data->listener);
