@@ -528,6 +528,8 @@ int kftp_sock_open_file(struct kftp_sock *ks)
 
 	/* what fails releases the socket, so nobody may be in its queue */
 	remove_wait_queue(sk_sleep(sock->sk), &ks->entry);
+	/* nor may the server take that for the end of the file */
+	sock_no_linger(sock->sk);
 	file = sock_alloc_file(sock, O_NONBLOCK, NULL);
 	if (IS_ERR(file)) {
 		ks->sock = NULL;

@@ -201,8 +201,10 @@ static void receive_data(struct session *s, size_t n, long usec)
 	       await(s, s->data, POLLIN, FOREVER, false)) {
 		got = recv(s->data, spare,
 			   end - s->pos < CHUNK ? end - s->pos : CHUNK, 0);
-		if (!got)
+		if (!got) {
+			server_set(server, &server->whole, true);
 			break;
+		}
 		if (got < 0) {
 			if (errno != EAGAIN)
 				close_data(s);

@@ -76,6 +76,7 @@ struct server {
 	unsigned int sessions;
 	unsigned int farewells;
 	unsigned int resumed;		/* that began in the middle */
+	bool whole;			/* the client ended what it sent, of its own */
 	bool busy;			/* in a session */
 	bool held;			/* at a HOLD */
 

@@ -433,6 +433,7 @@ static void prepare(const struct flow *flow)
 	server.verbs = flow->verbs;
 	server.sessions = 0;
 	server.farewells = 0;
+	server.whole = false;
 	server.room = flow->old + flow->size;
 	server.file = realloc(server.file, server.room);
 	memcpy(server.file, bytes, size);
@@ -492,7 +493,8 @@ static bool check_put(const struct flow *flow, bool done)
 	size_t base = append ? flow->old : 0;
 	bool right;
 
-	if (!done)
+	/* nor is it told that what it got is all, if it is not */
+	if (!done && !server.whole)
 		return true;
 	pthread_mutex_lock(&server.lock);
 	right = server.size == base + flow->size &&
