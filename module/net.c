@@ -440,7 +440,10 @@ int kftp_sock_send(struct kftp_sock *ks, const char *buf, size_t len)
 
 		n = kernel_sendmsg(ks->sock, &msg, &vec, 1, len);
 		if (n == -EAGAIN) {
-			err = kftp_wait_for(ks->wait, kftp_sock_writable(ks));
+			/* where memory is short it may be said to be writable */
+			err = kftp_wait_until(ks->wait, get_jiffies_64() + 1,
+					      false) ?:
+			      kftp_wait_for(ks->wait, kftp_sock_writable(ks));
 			if (err)
 				return err;
 			continue;
