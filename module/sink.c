@@ -565,17 +565,17 @@ static bool sink_save_due(struct kftp_sink *sink)
  * Whoever may write to it can cut it: zeros would take the place of what came. A
  * size that is kept elsewhere, by a server or a daemon, may be late.
  */
-static bool sink_was_cut(const struct kftp_sink *sink)
+static bool sink_was_cut(const struct kftp_sink *sink, loff_t end)
 {
 	return !(sink->file->f_path.dentry->d_flags & DCACHE_OP_REVALIDATE) &&
-	       i_size_read(file_inode(sink->file)) < sink->pos;
+	       i_size_read(file_inode(sink->file)) < end;
 }
 
 static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
 {
 	ssize_t n;
 
-	if (sink_was_cut(sink))
+	if (sink_was_cut(sink, sink->pos))
 		return -ESTALE;
 	while (iov_iter_count(from)) {
 		n = kftp_iter_write(sink->file, from, &sink->pos);
@@ -635,11 +635,11 @@ static int sink_compare(struct kftp_sink *sink, struct iov_iter *from)
 	theirs = ours + len;
 	/* advances the position */
 	n = kernel_read(sink->file, ours, len, &sink->pos);
-	if (n != len)
-		err = sink_result(sink, n < 0 ? n : -EIO);
+	if (n < 0)
+		err = sink_result(sink, n);
 	else if (copy_from_iter(theirs, len, from) != len)
 		err = -EFAULT;
-	else if (memcmp(ours, theirs, len))
+	else if (n != len || memcmp(ours, theirs, len))
 		err = -ESTALE;
 	kvfree(ours);
 	return err;
@@ -849,7 +849,7 @@ static int sink_finish(struct kftp_sink *sink)
 	struct inode *inode = file_inode(sink->file);
 	int err = 0;
 
-	if (sink_was_cut(sink))
+	if (sink_was_cut(sink, sink->pos))
 		return -ESTALE;
 	if (i_size_read(inode) != sink->pos)
 		err = sink_setattr(sink, &size);
@@ -921,7 +921,7 @@ static bool sink_keeps(struct kftp_sink *sink)
 	};
 
 	if (!sink->keep || sink->have <= KFTP_COMPARE_BYTES ||
-	    (sink->failed && !sink->resume.durable))
+	    (sink->failed && !sink->resume.durable) || sink_was_cut(sink, end))
 		return false;
 	/* space that was allocated ahead is others' until then */
 	if (i_size_read(file_inode(sink->file)) > end)

@@ -737,6 +737,24 @@ except OSError as error:
 	ends_right removed
 }
 
+@test "a part that is cut while it is compared is fetched anew, and not kept" {
+	local name
+	for name in a b; do
+		get rest-gated "$name"
+		begin "$name"
+		start "$name"
+		wait_log rest-gated '< REST*'
+		wait_state "$name" phase transfer
+		truncate -s 100 "$SPACE/.$name.kftp-part"
+		[[ $name != a ]] || release a
+	done
+	ends_right a
+	cancel b
+	expect_cancelled b
+	assert_content "$SPACE/b" $'old\n'
+	assert_no_part "$SPACE/b"
+}
+
 @test "resume on a file system that cannot keep records is EOPNOTSUPP at start, and leaves nothing" {
 	mount -t ramfs ramfs "$DIR/mount"
 	get rest-good a "dst=$DIR/mount/a"

@@ -706,6 +706,9 @@ for code in (501, 502, 504, 550, 554):
 for code in (450, 451, 501, 550, 551, 554):
     CASES[f"rest-then-{code}"] = {**RESUMABLE, "RETR": [when_offset([f"{code} cannot begin there"], SERVED)]}
 
+CASES["rest-gated"] = {**RESUMABLE, "RETR": [when_offset(
+    ["150 coming", connect, serve(1000), gate, serve(begin=lambda offset: offset + 1000), finish, "226 all sent"],
+    SERVED)]}
 CASES["gated-large"] = {**RESUMABLE, "RETR": ["150 coming", connect, serve(1 << 20), gate,
                                               serve(begin=lambda offset: offset + (1 << 20)), finish, "226 all sent"]}
 # What fills a client's buffers for direct I/O, and no more for a while.
