@@ -245,6 +245,7 @@ static int sink_create(struct kftp_sink *sink)
 /* Returns -ENODATA if what is there is in the way */
 static int sink_make(struct kftp_sink *sink, struct dentry *part)
 {
+	struct path path = { .mnt = sink->dir.mnt, .dentry = part };
 	struct inode *inode;
 	int err;
 
@@ -256,6 +257,9 @@ static int sink_make(struct kftp_sink *sink, struct dentry *part)
 	inode = d_inode_rcu(part);
 	if (!inode)
 		return sink_create(sink);
+	/* it could be resumed, and not be renamed */
+	if (path_is_mountpoint(&path))
+		return -EBUSY;
 	err = sink_adopt(sink, part, inode);
 	/* whatever else goes wrong says nothing against what is there */
 	return err == -ENOENT ? -ENODATA : err;

@@ -23,7 +23,7 @@ teardown() {
 	clean_up
 	untrace
 	unmount_all
-	umount "$SPACE/here" 2>/dev/null || :
+	umount "$SPACE/here" "$SPACE/.a.kftp-part" 2>/dev/null || :
 	rm -rf "$SPACE" "$KFTP_DIR"/script/go/* "$KFTP_DIR"/script/store/*
 }
 
@@ -753,6 +753,18 @@ except OSError as error:
 	expect_cancelled b
 	assert_content "$SPACE/b" $'old\n'
 	assert_no_part "$SPACE/b"
+}
+
+@test "a part that something is mounted over is EBUSY at start, not at the end" {
+	get rest-good a
+	begin a
+	: >"$DIR/other"
+	mount --bind "$DIR/other" "$SPACE/.a.kftp-part"
+	refuse_start EBUSY a
+	umount "$SPACE/.a.kftp-part"
+	start a
+	ends_right a
+	assert_resumed a
 }
 
 @test "resume on a file system that cannot keep records is EOPNOTSUPP at start, and leaves nothing" {
