@@ -202,7 +202,7 @@ int kftp_control_command(struct kftp_control *control, const char *verb,
 }
 
 /**
- * kftp_control_ask - send a command that nothing depends on, and wait
+ * kftp_control_ask - send a command that changes nothing, and wait
  * @control: a connected control connection
  * @verb: the command
  * @arg: its argument, sent as it is, or NULL

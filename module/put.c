@@ -239,23 +239,22 @@ static bool put_recanted(int code)
 }
 
 /*
- * Was that about SIZE, or one reply too many, about the file? All servers know
- * NOOP (RFC 959 section 5.1), and so its answer is next unless they lag behind.
- * One that does not says the same of both.
+ * Was that about SIZE, or one reply too many, about the file? The server has taken
+ * TYPE before and takes it again, unless it lags behind by that reply.
  */
 static int put_in_step(struct dialogue *d)
 {
 	int before = d->control.reply.code;
-	int code = kftp_control_ask(&d->control, "NOOP", NULL);
+	int code = kftp_control_ask(&d->control, "TYPE", "I");
 
-	/* a server that goes away now has done its work, too */
-	if (code < 0)
-		return code == -ECONNRESET ? 0 : code;
+	/* of no command that it does not know: it has done its work, too */
+	if (code == -ECONNRESET && before / 10 == 50)
+		return 0;
 	if (code == 421)
 		return kftp_reply_errno(code);
-	if (code == before && code / 10 == 50)
-		return 0;
-	return code / 100 == 2 && code != 213 ? 0 : -EPROTO;
+	if (code < 0 && code != -EPROTO)
+		return code;
+	return code / 100 == 2 && code != 213 ? 0 : kftp_reply_errno(before);
 }
 
 /* 226 alone is a server's word for what it did; its size is better */

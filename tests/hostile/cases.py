@@ -310,6 +310,11 @@ def first_time(bad, good):
     return lambda session: session.take_steps(bad if session.number == 1 else good)
 
 
+def when_sent(before, after):
+    """One before the file was sent, the other after it."""
+    return lambda session: session.take_steps(after if session.target else before)
+
+
 def lines_of(code, count):
     return ["\r\n".join([f"{code}-line"] * (count - 1) + [f"{code} line"])]
 
@@ -765,19 +770,21 @@ for code, error in ((426, "EAGAIN"), (452, "ENOSPC"), (551, "EPROTO"), (552, "EN
     case(f"226-then-{code}-for-size-store", {"MOVE": [*GO, "226 got it", pause(0.5), f"{code} no, not so"]},
          put=fails(error, code=code, last="SIZE"))
 # What may be an answer to it is one only if the next is no answer to it.
-for code in (450, 451, 500, 550):
-    case(f"226-then-{code}-for-size-store", {"MOVE": [*GO, "226 got it", pause(0.5), f"{code} no, not so"]},
-         put=fails("EPROTO", code=226))
-    case(f"226-then-{code}-without-size-store", {"SIZE": ["502 what?"], "MOVE": [
-        *GO, "226 got it", pause(0.5), f"{code} no, not so"]}, put=fails("EPROTO", code=226))
-for name, size, noop, outcome in (
-        ("known", "502 what?", ["200 nothing"], done()), ("250", "550 no", ["250 nothing"], done()),
-        ("unknown", "502 what?", ["502 what?"], done()), ("unknown-500", "500 what?", ["500 what?"], done()),
-        ("550", "550 no", ["550 no"], fails("EPROTO")), ("421", "502 what?", ["421 idle", hang_up], fails("EAGAIN")),
-        ("hang-up", "502 what?", [hang_up], done()), ("reset", "502 what?", [reset], done()),
-        ("stall", "502 what?", [stall], times_out())):
-    outcome = dataclasses.replace(outcome, last="NOOP")
-    case(f"size-refused-and-noop-{name}", {"SIZE": [size], "NOOP": noop}, put=outcome)
+for code, error in ((450, "EAGAIN"), (451, "EAGAIN"), (500, "EPROTO"), (550, "ENOENT")):
+    recant = [*GO, "226 got it", grace(0.5), f"{code} no, not so"]
+    case(f"226-then-{code}-for-size-store", {"MOVE": recant}, put=fails(error, code=226))
+    case(f"226-then-{code}-without-size-store", {"SIZE": ["502 what?"], "MOVE": recant}, put=fails(error, code=226))
+    if code != 500:
+        case(f"226-then-{code}-and-hangs-up-store", {"MOVE": [*recant, hang_up]}, put=fails("ECONNRESET", code=226))
+for name, answer, again, outcome in (
+        ("known", "502 what?", ["200 so it is"], done()), ("250", "550 no", ["250 so it is"], done()),
+        ("busy", "450 not now", ["200 so it is"], done()), ("500", "502 what?", ["500 what?"], fails("EPROTO")),
+        ("421", "502 what?", ["421 idle", hang_up], fails("EAGAIN", code=421)),
+        ("hang-up", "502 what?", [hang_up], done()), ("reset", "500 what?", [reset], done()),
+        ("hang-up-450", "450 not now", [hang_up], fails("ECONNRESET")), ("stall", "502 what?", [stall], times_out())):
+    case(f"size-refused-and-type-{name}", {"SIZE": [answer], "TYPE": [when_sent(["200 so be it"], again)]},
+         put=dataclasses.replace(outcome, last="TYPE"))
+store("size-refused-store", {"SIZE": ["502 what?"]}, done(last="TYPE"))
 store("226-then-552-store", {"MOVE": [*GO, b"226 got it\r\n552 no, it is too much\r\n"]},
       fails("ENOSPC", code=552, content=None))
 case("150-20-times", {"MOVE": [*["150 coming"] * 20, connect, stall]}, fails("EPROTO"))

@@ -591,7 +591,6 @@ DEFAULT = {
     "SIZE": ["213 {size}"],
     "PORT": ["200 noted"],
     "RETR": ["150 coming", connect, send(PAYLOAD), finish, "226 all sent"],
-    "NOOP": ["200 nothing done"],
     "QUIT": ["221 bye", hang_up],
 }
 
@@ -709,6 +708,8 @@ for code in (450, 451, 501, 550, 551, 554):
 CASES["rest-gated"] = {**RESUMABLE, "RETR": [when_offset(
     ["150 coming", connect, serve(1000), gate, serve(begin=lambda offset: offset + 1000), finish, "226 all sent"],
     SERVED)]}
+CASES["rest-held"] = {**RESUMABLE, "RETR": [when_offset(["150 coming", connect, stall], SERVED)]}
+CASES["spoilt-rest"] = {**RESUMABLE, "REST": [spoilt(["421 going down", hang_up], RESUMABLE["REST"])]}
 CASES["gated-large"] = {**RESUMABLE, "RETR": ["150 coming", connect, serve(1 << 20), gate,
                                               serve(begin=lambda offset: offset + (1 << 20)), finish, "226 all sent"]}
 # What fills a client's buffers for direct I/O, and no more for a while.
