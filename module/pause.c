@@ -28,7 +28,7 @@ static unsigned int kftp_writing;
 static bool kftp_paused;
 
 /**
- * kftp_pause_enter - begin to change files, or to send one
+ * kftp_pause_enter - begin to change files
  *
  * Context: process; waits for as long as the system hibernates.
  */
@@ -40,6 +40,19 @@ void kftp_pause_enter(void)
 	kftp_writing++;
 	kftp_held(1);
 	spin_unlock_irq(&kftp_pause.lock);
+}
+
+/**
+ * kftp_pause_wait - before a little of a file is sent
+ *
+ * Nobody waits for the end of that, so that a file system that hangs while it is
+ * read does not keep the system from falling asleep.
+ *
+ * Context: a work item; waits for as long as the system hibernates.
+ */
+void kftp_pause_wait(void)
+{
+	wait_event_idle(kftp_pause, !READ_ONCE(kftp_paused));
 }
 
 /**

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "dialogue.h"
+#include "pause.h"
 #include "session.h"
 
 #include "fault.h"
@@ -211,8 +212,12 @@ bool kftp_session_may_retry(const struct kftp_session *session, int error)
  */
 void kftp_session_close(struct kftp_session *session)
 {
-	if (session->config->direction == KFTP_GET)
+	if (session->config->direction == KFTP_GET) {
 		kftp_sink_close(&session->sink);
-	else
-		kftp_source_close(&session->source);
+		return;
+	}
+	/* a file that has no name any more goes with whoever reads it last */
+	kftp_pause_enter();
+	kftp_source_close(&session->source);
+	kftp_pause_leave();
 }

@@ -155,9 +155,8 @@ ssize_t kftp_source_send(struct kftp_source *source, struct file *to,
 	n = rw_verify_area(READ, source->file, &source->pos, most);
 	if (n < 0)
 		return kftp_source_failed(source, n);
-	kftp_pause_enter();
+	kftp_pause_wait();
 	n = do_splice_direct(source->file, &source->pos, to, &ignored, most, 0);
-	kftp_pause_leave();
 	if (n)
 		return n < 0 ? source_blame(source, to, n) : n;
 	/* the file was to have more */
@@ -170,10 +169,7 @@ ssize_t kftp_source_send(struct kftp_source *source, struct file *to,
  */
 void kftp_source_close(struct kftp_source *source)
 {
-	/* if it has no name any more, it goes now */
-	kftp_pause_enter();
 	kftp_file_close(source->file);
-	kftp_pause_leave();
 	source->file = NULL;
 	kftp_digest_close(source->digest);
 	source->digest = NULL;

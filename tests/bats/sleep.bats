@@ -26,6 +26,7 @@ teardown() {
 	clean_up
 	unmount_all
 	rmmod pm-notifier-error-inject
+	rm -f "$KFTP_DIR"/script/store/*
 }
 
 # Job a is in the middle of a write, which its disk holds up, as the machine falls asleep because of SLEEPER; b has
