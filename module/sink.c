@@ -463,6 +463,16 @@ static bool sink_goes_direct(const struct kftp_sink *sink, s64 size,
 		kftp_direct_suits(sink->file));
 }
 
+/*
+ * Whoever may write to it can cut it: zeros would take the place of what came. A
+ * size that is kept elsewhere, by a server or a daemon, may be late.
+ */
+static bool sink_was_cut(const struct kftp_sink *sink, loff_t end)
+{
+	return !(sink->file->f_path.dentry->d_flags & DCACHE_OP_REVALIDATE) &&
+	       i_size_read(file_inode(sink->file)) < end;
+}
+
 /* Of all that is there already, too */
 static int sink_digest_begin(struct kftp_sink *sink)
 {
@@ -486,6 +496,8 @@ static int sink_digest_begin(struct kftp_sink *sink)
  */
 int kftp_sink_check(struct kftp_sink *sink)
 {
+	if (sink_was_cut(sink, sink->have))
+		sink->have = 0;
 	return sink->digest ? sink_digest_begin(sink) : 0;
 }
 
@@ -565,16 +577,6 @@ static bool sink_save_due(struct kftp_sink *sink)
 	return true;
 }
 
-/*
- * Whoever may write to it can cut it: zeros would take the place of what came. A
- * size that is kept elsewhere, by a server or a daemon, may be late.
- */
-static bool sink_was_cut(const struct kftp_sink *sink, loff_t end)
-{
-	return !(sink->file->f_path.dentry->d_flags & DCACHE_OP_REVALIDATE) &&
-	       i_size_read(file_inode(sink->file)) < end;
-}
-
 static int sink_write(struct kftp_sink *sink, struct iov_iter *from)
 {
 	ssize_t n;
@@ -629,6 +631,7 @@ static int sink_write_digested(struct kftp_sink *sink, struct iov_iter *from)
 static int sink_compare(struct kftp_sink *sink, struct iov_iter *from)
 {
 	size_t len = iov_iter_count(from);
+	loff_t end = sink->pos + len;
 	char *ours, *theirs;
 	ssize_t n;
 	int err = 0;
@@ -639,8 +642,8 @@ static int sink_compare(struct kftp_sink *sink, struct iov_iter *from)
 	theirs = ours + len;
 	/* advances the position */
 	n = kernel_read(sink->file, ours, len, &sink->pos);
-	if (n < 0)
-		err = sink_result(sink, n);
+	if (n < 0 || (n < len && !sink_was_cut(sink, end)))
+		err = sink_result(sink, n < 0 ? n : -EIO);
 	else if (copy_from_iter(theirs, len, from) != len)
 		err = -EFAULT;
 	else if (n != len || memcmp(ours, theirs, len))

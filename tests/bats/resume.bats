@@ -738,21 +738,32 @@ except OSError as error:
 }
 
 @test "a part that is cut while it is compared is fetched anew, and not kept" {
-	local name
-	for name in a b; do
-		get rest-gated "$name"
-		begin "$name"
-		start "$name"
-		wait_log rest-gated '< REST*'
-		wait_state "$name" phase transfer
-		truncate -s 100 "$SPACE/.$name.kftp-part"
-		[[ $name != a ]] || release a
-	done
+	get rest-gated a
+	get rest-held b
+	begin a b
+	start a b
+	wait_log rest-gated '< REST*'
+	wait_log rest-held '< REST*'
+	wait_state a phase transfer
+	wait_state b phase transfer
+	truncate -s 100 "$SPACE/.a.kftp-part" "$SPACE/.b.kftp-part"
+	release a
 	ends_right a
 	cancel b
 	expect_cancelled b
 	assert_content "$SPACE/b" $'old\n'
 	assert_no_part "$SPACE/b"
+}
+
+@test "a part that is cut before it is digested is fetched anew" {
+	get spoilt-rest a sha256=compute retries=1 retry_delay_sec=3
+	begin a
+	spoil a 1
+	start a
+	wait_state a phase retry
+	truncate -s 100 "$SPACE/.a.kftp-part"
+	ends_right a
+	assert_state a resumed 0
 }
 
 @test "a part that something is mounted over is EBUSY at start, not at the end" {
