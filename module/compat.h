@@ -14,6 +14,12 @@
 #include <linux/filelock.h>
 #endif
 
+/* Which way an iterator goes had no names of its own */
+#ifndef ITER_SOURCE
+#define ITER_SOURCE	1
+#define ITER_DEST	0
+#endif
+
 /* Exported by all kernels, declared in a public header only by newer ones */
 #ifndef KFTP_HAS_PATH_LOOKUP
 int vfs_path_lookup(struct dentry *dentry, struct vfsmount *mnt,

@@ -24,7 +24,7 @@
 
 /* Larger pieces make shorter lists, where memory is not in crumbs */
 #define KFTP_PIECE_ORDER	get_order(64 * 1024)
-#define KFTP_PIECES_MAX		(KFTP_BUFFER_BYTES / PAGE_SIZE)
+#define KFTP_PIECES_MAX		DIV_ROUND_UP(KFTP_BUFFER_BYTES, PAGE_SIZE)
 
 /*
  * Space is asked for in steps of this: writes into it need not wait for the
