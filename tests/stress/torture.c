@@ -11,10 +11,12 @@
  * the kernel has failslab and fail_page_alloc. KFTP_SLOW is how much slower
  * than usual the machine is.
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +261,10 @@ static const struct flow flows[] = {
 	{ .name = "get-direct", .place = DISK,
 	  .attrs = ATTRS(GET, "cache", "bypass"),
 	  .size = 1800 * KIB + 77, .old = 5000, .io = "direct" },
+	{ .name = "get-direct-resumed", .place = DISK,
+	  .attrs = ATTRS(GET, "cache", "bypass", "resume", "1"),
+	  .size = 3000 * KIB + 77, .old = 5000, .there = 200 * KIB,
+	  .io = "direct" },
 	{ .name = "get-buffered", .place = DISK,
 	  .attrs = ATTRS(GET, "cache", "keep"),
 	  .size = 9216 * KIB, .old = 5000, .io = "buffered" },
@@ -456,6 +462,32 @@ static void prepare(const struct flow *flow)
 		die("the record of what may be resumed");
 }
 
+/* As far as its record says that it is on the disk, which is its last number */
+static bool part_is_true(void)
+{
+	char record[sizeof(job.record)];
+	uint64_t durable = 0;
+	char *bytes;
+	ssize_t n;
+	bool same;
+	int fd;
+
+	n = getxattr(job.part, KFTP_RESUME_XATTR, record, sizeof(record));
+	if (n < (ssize_t)sizeof(durable))
+		return true;
+	memcpy(&durable, record + n - sizeof(durable), sizeof(durable));
+	durable = le64toh(durable);
+	if (durable > job.flow->size)
+		return false;
+	bytes = malloc(durable + 1);
+	fd = open(job.part, O_RDONLY | O_CLOEXEC);
+	same = fd >= 0 && read(fd, bytes, durable) == (ssize_t)durable &&
+	       !memcmp(bytes, job.new, durable);
+	close(fd);
+	free(bytes);
+	return same;
+}
+
 static bool check_get(const struct flow *flow, const struct outcome *outcome,
 		      bool leaves, bool loses, bool spoils)
 {
@@ -472,6 +504,8 @@ static bool check_get(const struct flow *flow, const struct outcome *outcome,
 			return because("what was not synced is kept");
 		if (!there && job.keeps && !loses)
 			return because("what could be resumed is gone");
+		if (there && !part_is_true())
+			return because("what is kept is not what was sent");
 		return true;
 	}
 	if (!file_holds(job.local, job.new, flow->size))
