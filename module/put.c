@@ -245,9 +245,13 @@ static bool put_recanted(int code)
 static int put_in_step(struct dialogue *d)
 {
 	int before = d->control.reply.code;
-	int code = kftp_control_ask(&d->control, "TYPE", "I");
+	int code;
 
-	/* of no command that it does not know: it has done its work, too */
+	/* an answer, if not a good one */
+	if (before == 213)
+		return 0;
+	code = kftp_control_ask(&d->control, "TYPE", "I");
+	/* it knows no SIZE, and has done its work before it went */
 	if (code == -ECONNRESET && before / 10 == 50)
 		return 0;
 	if (code == 421)
