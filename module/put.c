@@ -254,11 +254,11 @@ static int put_in_step(struct dialogue *d)
 	/* it knows no SIZE, and has done its work before it went */
 	if (code == -ECONNRESET && before / 10 == 50)
 		return 0;
+	if (code < 0)
+		return code;
 	if (code == 421)
 		return kftp_reply_errno(code);
-	if (code < 0 && code != -EPROTO)
-		return code;
-	return code / 100 == 2 && code != 213 ? 0 : kftp_reply_errno(before);
+	return code / 100 == 2 && code != 213 ? 0 : -EPROTO;
 }
 
 /* 226 alone is a server's word for what it did; its size is better */

@@ -770,10 +770,10 @@ for code, error in ((426, "EAGAIN"), (452, "ENOSPC"), (551, "EPROTO"), (552, "EN
     case(f"226-then-{code}-for-size-store", {"MOVE": [*GO, "226 got it", pause(0.5), f"{code} no, not so"]},
          put=fails(error, code=code, last="SIZE"))
 # What may be an answer to it is one only if the next is no answer to it.
-for code, error in ((450, "EAGAIN"), (451, "EAGAIN"), (500, "EPROTO"), (550, "ENOENT")):
+for code in (450, 451, 500, 550):
     recant = [*GO, "226 got it", grace(0.5), f"{code} no, not so"]
-    case(f"226-then-{code}-for-size-store", {"MOVE": recant}, put=fails(error, code=226))
-    case(f"226-then-{code}-without-size-store", {"SIZE": ["502 what?"], "MOVE": recant}, put=fails(error, code=226))
+    case(f"226-then-{code}-for-size-store", {"MOVE": recant}, put=fails("EPROTO", code=226))
+    case(f"226-then-{code}-without-size-store", {"SIZE": ["502 what?"], "MOVE": recant}, put=fails("EPROTO", code=226))
     if code != 500:
         case(f"226-then-{code}-and-hangs-up-store", {"MOVE": [*recant, hang_up]}, put=fails("ECONNRESET", code=226))
 for name, answer, again, outcome in (
