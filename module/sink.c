@@ -164,6 +164,9 @@ static int sink_adopt(struct kftp_sink *sink, struct dentry *part,
 	    IS_APPEND(inode) || !sink_is_ours(sink, inode) ||
 	    sink_is_live(inode))
 		return -ENODATA;
+	/* it could be resumed, and not be renamed */
+	if (path_is_mountpoint(&path))
+		return -EBUSY;
 	err = inode_permission(kftp_mnt_idmap(path.mnt), inode,
 			       MAY_READ | MAY_WRITE) ?:
 	      kftp_resume_load(&path, &sink->resume);
@@ -245,7 +248,6 @@ static int sink_create(struct kftp_sink *sink)
 /* Returns -ENODATA if what is there is in the way */
 static int sink_make(struct kftp_sink *sink, struct dentry *part)
 {
-	struct path path = { .mnt = sink->dir.mnt, .dentry = part };
 	struct inode *inode;
 	int err;
 
@@ -257,9 +259,6 @@ static int sink_make(struct kftp_sink *sink, struct dentry *part)
 	inode = d_inode_rcu(part);
 	if (!inode)
 		return sink_create(sink);
-	/* it could be resumed, and not be renamed */
-	if (path_is_mountpoint(&path))
-		return -EBUSY;
 	err = sink_adopt(sink, part, inode);
 	/* whatever else goes wrong says nothing against what is there */
 	return err == -ENOENT ? -ENODATA : err;
