@@ -767,7 +767,7 @@ case("226-then-half-421-store", {"MOVE": [*GO, b"226 got it\r\n42", pause(1), b"
      put=fails("EAGAIN", code=421, saw=[("< SIZE*", 0)]))
 # Nor is it an answer when that has been asked already.
 for code, error in ((426, "EAGAIN"), (452, "ENOSPC"), (551, "EPROTO"), (552, "ENOSPC"), (553, "EPERM")):
-    case(f"226-then-{code}-for-size-store", {"MOVE": [*GO, "226 got it", pause(0.5), f"{code} no, not so"]},
+    case(f"226-then-{code}-for-size-store", {"MOVE": [*GO, "226 got it", grace(0.5), f"{code} no, not so"]},
          put=fails(error, code=code, last="SIZE"))
 # What may be an answer to it is one only if the next is no answer to it.
 for code in (450, 451, 500, 550):
