@@ -732,15 +732,19 @@ int kftp_sink_wrote(struct kftp_sink *sink, struct iov_iter *at, size_t n)
  */
 int kftp_sink_end(struct kftp_sink *sink)
 {
+	bool unwanted;
 	int err = 0;
 
 	if (sink->direct) {
 		/* who is cancelled and keeps nothing need not wait for more */
-		if (!sink->keep && READ_ONCE(sink->wait->cancelled))
+		unwanted = !sink->keep && READ_ONCE(sink->wait->cancelled);
+		if (unwanted)
 			err = kftp_direct_drain(sink->direct);
 		else
 			err = kftp_direct_finish(sink->direct);
 		err = sink_result(sink, err);
+		if (!err && unwanted)
+			err = -ECANCELED;
 		sink->have = max(sink->have, kftp_direct_written(sink->direct));
 		kftp_direct_close(sink->direct);
 		sink->direct = NULL;
