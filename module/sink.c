@@ -62,16 +62,24 @@ static int sink_check_dir(const struct path *dir)
 	return IS_APPEND(inode) ? -EPERM : 0;
 }
 
-static bool sink_is_live(const struct inode *inode)
+static bool sink_is_live_locked(const struct inode *inode)
 {
 	struct kftp_sink *other;
-	bool live = false;
 
-	mutex_lock(&kftp_sinks_lock);
+	lockdep_assert_held(&kftp_sinks_lock);
 	list_for_each_entry(other, &kftp_sinks, live)
 		if (other->file && !other->published &&
 		    file_inode(other->file) == inode)
-			live = true;
+			return true;
+	return false;
+}
+
+static bool sink_is_live(const struct inode *inode)
+{
+	bool live;
+
+	mutex_lock(&kftp_sinks_lock);
+	live = sink_is_live_locked(inode);
 	mutex_unlock(&kftp_sinks_lock);
 	return live;
 }
@@ -132,15 +140,42 @@ static struct dentry *sink_lookup(const struct kftp_sink *sink, const char *name
 			  strlen(name));
 }
 
-static void sink_set_file(struct kftp_sink *sink, struct file *file)
+/* Was it taken away by who looked before it was known whose it is? */
+static bool sink_is_unlinked(const struct kftp_sink *sink)
 {
+	struct inode *dir = d_inode(sink->dir.dentry);
+	bool unlinked;
+
+	/* under which he looked, and took it away */
+	inode_lock_shared(dir);
+	unlinked = d_unhashed(sink->file->f_path.dentry) &&
+		   !file_inode(sink->file)->i_nlink;
+	inode_unlock_shared(dir);
+	return unlinked;
+}
+
+/*
+ * Between the look and here another job may have come to the same file by another
+ * spelling of its name: only one of them may have it. Takes @file in any case.
+ */
+static int sink_set_file(struct kftp_sink *sink, struct file *file)
+{
+	bool live;
+
 	/* what is compared or digested was not read by anybody */
 	file->f_flags |= O_NOATIME;
 	mutex_lock(&kftp_sinks_lock);
-	sink->file = file;
+	live = sink_is_live_locked(file_inode(file));
+	if (!live)
+		sink->file = file;
 	mutex_unlock(&kftp_sinks_lock);
+	if (live) {
+		fput(file);
+		return -EBUSY;
+	}
 	/* an overlay's pages are those of the file below */
 	sink->mapping = d_real_inode(file->f_path.dentry)->i_mapping;
+	return sink_is_unlinked(sink) ? -EBUSY : 0;
 }
 
 static bool sink_is_ours(const struct kftp_sink *sink, struct inode *inode)
@@ -179,8 +214,7 @@ static int sink_adopt(struct kftp_sink *sink, struct dentry *part,
 		return PTR_ERR(file);
 
 	sink->have = round_down(sink->resume.durable, KFTP_DIRECT_ALIGN);
-	sink_set_file(sink, file);
-	return 0;
+	return sink_set_file(sink, file);
 }
 
 /*
@@ -240,9 +274,11 @@ static int sink_create(struct kftp_sink *sink)
 			sink_unlink_part(sink);
 		return err;
 	}
-	sink_set_file(sink, file);
+	err = sink_set_file(sink, file);
 	/* better to know now whether records can be kept here */
-	return sink->keep ? kftp_resume_save(file, &sink->resume) : 0;
+	if (!err && sink->keep)
+		err = kftp_resume_save(file, &sink->resume);
+	return err;
 }
 
 /* Returns -ENODATA if what is there is in the way */
@@ -728,7 +764,8 @@ int kftp_sink_wrote(struct kftp_sink *sink, struct iov_iter *at, size_t n)
  * kftp_sink_end - no more bytes come: they ended, or the attempt did
  * @sink: an open sink, begun or not
  *
- * Return: 0 if all bytes are in the file, or the errno of a write that failed.
+ * Return: 0 if all bytes are in the file, -ECANCELED if they are not as nobody wants
+ * them any more, or the errno of a write that failed.
  */
 int kftp_sink_end(struct kftp_sink *sink)
 {

@@ -467,12 +467,17 @@ mount_small() { # KiB
 	same "$FTP_ROOT/pub/small" "$DIR/a"
 }
 
-@test "two jobs do not share a temporary file where case does not matter" {
+# A directory, $DIR/mount/any, where case does not matter.
+casefold() {
 	truncate -s 16M "$SPACE/image"
 	mkfs.ext4 -q -O casefold "$SPACE/image"
 	mount -o loop "$SPACE/image" "$DIR/mount"
 	mkdir "$DIR/mount/any"
 	chattr +F "$DIR/mount/any"
+}
+
+@test "two jobs do not share a temporary file where case does not matter" {
+	casefold
 	play gated a "dst=$DIR/mount/any/x" resume=1
 	start a
 	wait_state a phase transfer
@@ -497,6 +502,51 @@ mount_small() { # KiB
 	release a
 	expect_done a
 	assert_content "$DIR/mount/any/"$'\xc3\xa9' "$PAYLOAD"
+	umount "$DIR/mount"
+}
+
+# Starts each as the one before is about to open what it made or found in the directory; REPLY is who was not refused.
+race() { # directory job...
+	local job pids=() started=()
+	ask gate "$1"
+	for job in "${@:2}"; do
+		{ if printf '1\n' >"$CONFIG/$job/start"; then : >"$DIR/$job.started"; fi; } 2>/dev/null 3>&- &
+		pids+=($!)
+		ask gated 20 ${#pids[@]}
+		[[ $REPLY == "${#pids[@]}" ]] || fail "$job does not open a file"
+	done
+	ask admit
+	wait "${pids[@]}"
+	for job in "${@:2}"; do
+		[[ ! -e $DIR/$job.started ]] || started+=("$job")
+	done
+	REPLY=${started[*]}
+}
+
+@test "two that start at once do not share a temporary file where case does not matter either" {
+	local any=$DIR/mount/any
+	casefold
+	play rest-good a src=medium "dst=$any/x"
+	port_of rest-good
+	job b "port=$REPLY" user=a src=medium "dst=$any/X"
+	# What the first has just made is a left-over to the second.
+	race "$any" a b
+	[[ $REPLY == b ]] || fail "started: $REPLY"
+	expect_done b
+	same "$KFTP_DIR/script/body/medium" "$any/x"
+	# Both go on with the same left-over.
+	play early-426 c src=medium "dst=$any/y" resume=1
+	spoil c 1
+	start c
+	wait_end c
+	[[ -s $any/.y.kftp-part ]] || fail "nothing is left over"
+	port_of early-426
+	job d "port=$REPLY" user=c src=medium "dst=$any/Y" resume=1
+	race "$any" c d
+	[[ $REPLY == [cd] ]] || fail "started: $REPLY"
+	expect_done "$REPLY"
+	same "$KFTP_DIR/script/body/medium" "$any/y"
+	assert_equal "$(stat -c %a "$any/y")" 644
 	umount "$DIR/mount"
 }
 

@@ -26,10 +26,14 @@ An answer that is an errno is its name, and success is 0.
   socket FILE             make a socket file
   offload NETNS DEVICE FEATURE VALUE
                           what a network card, of a namespace's file, does by itself: gro, tso or sg, 1 or 0
+  gate DIR                let nobody open a file of the directory's until admit
+  gated SECONDS COUNT     wait until so many wait to open one; answers how many do
+  admit
 """
 
 import array
 import collections
+import ctypes
 import errno
 import fcntl
 import os
@@ -42,10 +46,17 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server"))
-from ftpscript import network_of
+from ftpscript import LIBC, network_of
 
 NETLINK_KOBJECT_UEVENT = 15
 SIOCETHTOOL = 0x8946
+# linux/fanotify.h
+FAN_CLASS_CONTENT = 4
+FAN_MARK_ADD = 1
+FAN_OPEN_PERM = 0x10000
+FAN_EVENT_ON_CHILD = 0x08000000
+FAN_ALLOW = 1
+AT_FDCWD = -100
 # ETHTOOL_SGRO and its like
 OFFLOADS = {"gro": 0x2c, "tso": 0x1f, "sg": 0x19}
 
@@ -59,6 +70,8 @@ class Probe:
         self.heard_bytes = b""
         self.heard_events = []
         self.occupied = []
+        self.gate = None
+        self.waiting = []
 
     @staticmethod
     def do_write(path, text):
@@ -224,6 +237,30 @@ class Probe:
         request = array.array("I", [OFFLOADS[feature], int(value)])
         with network_of(path), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             fcntl.ioctl(sock, SIOCETHTOOL, struct.pack("16sP16x", device.encode(), request.buffer_info()[0]))
+        return "0"
+
+    def do_gate(self, path):
+        self.gate = LIBC.fanotify_init(FAN_CLASS_CONTENT, os.O_RDONLY)
+        if self.gate < 0 or LIBC.fanotify_mark(self.gate, FAN_MARK_ADD,
+                                               ctypes.c_uint64(FAN_OPEN_PERM | FAN_EVENT_ON_CHILD), AT_FDCWD,
+                                               os.fsencode(path)):
+            raise OSError(ctypes.get_errno(), "fanotify")
+        return "0"
+
+    def do_gated(self, seconds, count):
+        until = time.monotonic() + float(seconds)
+        while len(self.waiting) < int(count) and (left := until - time.monotonic()) > 0:
+            if select.select([self.gate], [], [], left)[0]:
+                events = os.read(self.gate, 4096)
+                self.waiting += [fd for *_, fd, _ in struct.iter_unpack("<IBBHQii", events)]
+        return str(len(self.waiting))
+
+    def do_admit(self):
+        for fd in self.waiting:
+            os.write(self.gate, struct.pack("<iI", fd, FAN_ALLOW))
+            os.close(fd)
+        os.close(self.gate)
+        self.gate, self.waiting = None, []
         return "0"
 
 
