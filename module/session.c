@@ -24,12 +24,31 @@ static const char *config_pass(const struct kftp_config *config)
 	       "" : KFTP_PASS_DEFAULT;
 }
 
+static bool is_transient(int err)
+{
+	switch (err) {
+	case -EAGAIN:		/* a reply 4yz */
+	case -ETIMEDOUT:
+	case -ECONNRESET:
+	case -ECONNREFUSED:
+	case -ECONNABORTED:
+	case -EPIPE:
+	case -EHOSTUNREACH:
+	case -EHOSTDOWN:
+	case -ENETUNREACH:
+	case -ENETDOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* The time for connecting is shared by all addresses that are left */
 static int dialogue_connect(struct dialogue *d)
 {
 	const struct kftp_config *config = d->config;
 	struct kftp_addr addrs[KFTP_ADDRS_MAX] = { d->session->server };
-	int i, n = 1, err = -EHOSTUNREACH;
+	int i, failed, n = 1, err = -EHOSTUNREACH;
 	u64 stall;
 
 	if (addrs[0].sa.sa_family == AF_UNSPEC) {
@@ -43,12 +62,15 @@ static int dialogue_connect(struct dialogue *d)
 	stall = d->wait->stall;
 	for (i = 0; i < n; i++) {
 		kftp_wait_share(d->wait, stall, n - i);
-		err = kftp_sock_connect(&d->control.sock, d->wait,
-					d->session->net, &addrs[i]);
-		if (!err)
+		failed = kftp_sock_connect(&d->control.sock, d->wait,
+					   d->session->net, &addrs[i]);
+		if (!failed)
 			return kftp_sock_peer(&d->control.sock, &d->data.server);
-		if (err == -ECANCELED || err == -ENOMEM)
-			return err;
+		if (failed == -ECANCELED || failed == -ENOMEM)
+			return failed;
+		/* who may be reached later is, though others never are from here */
+		if (!i || is_transient(failed) || !is_transient(err))
+			err = failed;
 	}
 	return err;
 }
@@ -189,21 +211,7 @@ bool kftp_session_may_retry(const struct kftp_session *session, int error)
 	if (session->sink.failed || session->source.failed ||
 	    (session->base < 0 && session->sent))
 		return false;
-	switch (error) {
-	case -EAGAIN:		/* a reply 4yz */
-	case -ETIMEDOUT:
-	case -ECONNRESET:
-	case -ECONNREFUSED:
-	case -ECONNABORTED:
-	case -EPIPE:
-	case -EHOSTUNREACH:
-	case -EHOSTDOWN:
-	case -ENETUNREACH:
-	case -ENETDOWN:
-		return true;
-	default:
-		return false;
-	}
+	return is_transient(error);
 }
 
 /**

@@ -71,6 +71,13 @@ fetch_from() { # host
 	[[ $REPLY == "$SERVER4":* ]] || fail "peer is $REPLY"
 }
 
+@test "an address that cannot be used here hides no reason to try again" {
+	job a host=mixed.kftp.test port=1 retries=1 retry_delay_sec=1
+	start a
+	expect_failed a ECONNREFUSED
+	assert_state a attempts 2
+}
+
 # bats test_tags=long
 @test "each address has its share of the time, and a server that is there has all of it again" {
 	# Frames to it go out, and nobody answers.
