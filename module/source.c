@@ -42,7 +42,7 @@ static int source_open(struct kftp_source *source, const struct path *path)
 	    !source->file->f_op->splice_read)
 		return -EACCES;
 	err = vfs_getattr(&source->file->f_path, &stat, KFTP_SOURCE_STAT,
-			  AT_STATX_SYNC_AS_STAT);
+			  AT_STATX_FORCE_SYNC);
 	if (err)
 		return err;
 	source->size = stat.size;
@@ -118,10 +118,11 @@ int kftp_source_check(struct kftp_source *source)
 
 	/*
 	 * Whether the caller may know was asked when it was opened: security
-	 * modules that judge by path would judge a kernel thread.
+	 * modules that judge by path would judge a kernel thread. What another
+	 * host did to it is not yet in a network file system's cache.
 	 */
 	err = vfs_getattr_nosec(&source->file->f_path, &stat, KFTP_SOURCE_STAT,
-				AT_STATX_SYNC_AS_STAT);
+				AT_STATX_FORCE_SYNC);
 	if (err)
 		return kftp_source_failed(source, err);
 	if (stat.size == source->size &&

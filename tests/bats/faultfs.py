@@ -7,7 +7,8 @@
 Mounts itself on DIR by the kernel's FUSE, with more options of the kernel's, and serves until it is unmounted. What
 is done to a file called OPERATION-ERRNO, or to its temporary file, fails so: write-11, fsync-125, read-5; and
 renamed-110 has been renamed then. Whoever looks for late-MILLISECONDS is answered so late, and so is whoever reads
-slow-MILLISECONDS. All other files are in memory, and files that are read have 4096 zeros. All are root's.
+slow-MILLISECONDS. Whoever reads aged-SECONDS makes it so much younger, and may have believed for a minute that it is
+not. All other files are in memory, and files that are read have 4096 zeros. All are root's.
 """
 
 import ctypes
@@ -40,6 +41,7 @@ class File:
         self.name = name
         self.mode = mode
         self.size = size
+        self.time = 0
 
     def fails(self, operation):
         wanted, _, number = told(self.name)
@@ -85,15 +87,19 @@ class FaultFS:
 
     def attributes(self, node):
         file = self.files[node]
-        return struct.pack("<6Q10I", node, file.size, 0, 0, 0, 0, 0, 0, 0, file.mode, 1, 0, 0, 0, 4096, 0)
+        return struct.pack("<6Q10I", node, file.size, 0, 0, file.time, 0, 0, 0, 0, file.mode, 1, 0, 0, 0, 4096, 0)
+
+    def believed(self, node):
+        """For how many seconds its attributes may be."""
+        return 60 if told(self.files[node].name)[0] == "aged" else 0
 
     def entry(self, node):
-        return struct.pack("<4QII", node, 0, 0, 0, 0, 0) + self.attributes(node)
+        return struct.pack("<4QII", node, 0, 0, self.believed(node), 0, 0) + self.attributes(node)
 
     def find(self, name):
         if name not in self.names:
             # What is to be read is there, what is to be written is not.
-            if not name.startswith(("read-", "slow-")):
+            if not name.startswith(("read-", "slow-", "aged-")):
                 raise Failed(errno.ENOENT)
             self.add(name, stat.S_IFREG | 0o644, READ_SIZE)
         return self.names[name]
@@ -120,7 +126,7 @@ class FaultFS:
         return self.entry(self.find(name))
 
     def do_getattr(self, node, _body):
-        return struct.pack("<QII", 0, 0, 0) + self.attributes(node)
+        return struct.pack("<QII", self.believed(node), 0, 0) + self.attributes(node)
 
     def do_setattr(self, node, body):
         valid, _, _, size = struct.unpack_from("<IIQQ", body)
@@ -145,6 +151,8 @@ class FaultFS:
         wanted, _, number = told(self.files[node].name)
         if wanted == "slow":
             time.sleep(int(number) / 1000)
+        if wanted == "aged":
+            self.files[node].time += int(number)
         _, offset, size = struct.unpack_from("<QQI", body)
         return bytes(max(min(size, READ_SIZE - offset), 0))
 

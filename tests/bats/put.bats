@@ -301,6 +301,17 @@ put_all() { # attribute=value...
 	expect_done a
 }
 
+@test "a src whose change no cache of its file system knows of yet is EIO all the same" {
+	mount_faulty
+	store store a "src=$DIR/mount/aged-1"
+	start a
+	expect_failed a EIO
+	store store b "src=$DIR/mount/aged-0"
+	start b
+	expect_done b
+	umount "$DIR/mount"
+}
+
 @test "a src that grows, shrinks or is rewritten meanwhile is EIO, and the log says why" {
 	local how
 	mark_log
