@@ -8,6 +8,11 @@ EXAMPLES=${KFTP_TESTS%/*}/examples
 
 setup_file() {
 	install_tools
+	start_udev
+}
+
+teardown_file() {
+	stop_udev
 }
 
 # Whatever the examples put into place.

@@ -195,6 +195,15 @@ install_tools() {
 	[[ -x /usr/bin/kftp ]] || make -s -C "${KFTP_TESTS%/*}" install-tools >&2
 }
 
+# For whom it is the subject: tests/guest/suites stops it.
+start_udev() {
+	systemctl start systemd-udevd
+}
+
+stop_udev() {
+	systemctl stop 'systemd-udevd*'
+}
+
 # Runs the command: what it is to exit with, and its arguments. Its messages are in $stderr.
 kftp_exits() { # status argument...
 	local status_wanted=$1

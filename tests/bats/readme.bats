@@ -7,6 +7,11 @@ load kftp
 
 setup_file() {
 	install_tools
+	start_udev
+}
+
+teardown_file() {
+	stop_udev
 }
 
 teardown() {

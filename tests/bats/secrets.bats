@@ -100,9 +100,12 @@ traced() {
 }
 
 @test "no secret is in what udev keeps" {
+	start_udev
+	udevadm control --ping
 	run_all
 	udevadm settle
 	run grep -rs "$SECRET" /run/udev
+	stop_udev
 	assert_output ''
 }
 

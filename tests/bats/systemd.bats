@@ -15,6 +15,11 @@ setup_file() {
 		install -D -m 644 "$KFTP_MODULE" "$updates/kftp.ko"
 		depmod
 	fi
+	start_udev
+}
+
+teardown_file() {
+	stop_udev
 }
 
 teardown() {
@@ -289,6 +294,7 @@ running() {
 
 # Many of them
 
+# bats test_tags=long
 @test "the first of many units loads the module, and all of them find it" {
 	local units=() n
 	rmmod kftp
@@ -305,6 +311,7 @@ running() {
 	assert_equal "$(grep -c '^Starting' <<<"$output")" 1
 }
 
+# bats test_tags=long
 @test "what many units cost is systemd's affair" {
 	local base=$SYSTEM/kftp@.service units=() others=() before whole n
 	# The same in everything, but that it runs no kftp.

@@ -133,9 +133,6 @@ void host_prepare(void)
 	     access("/sys/module/dns_resolver", F_OK)) &&
 	    system("modprobe -qa configfs dns_resolver 2>/dev/null"))
 		because("there is no modprobe, or nothing for it to do");
-	/* it looks at each event of each job, which costs more than the jobs */
-	if (system("systemctl -q stop 'systemd-udevd*' 2>/dev/null"))
-		because("there is no udev to be stopped");
 	mount_if_missing("configfs", "/sys/kernel/config/.",
 			 "/sys/kernel/config");
 	mount_if_missing("debugfs", DEBUG_SLAB, "/sys/kernel/debug");
