@@ -136,6 +136,10 @@ export KERNEL TESTS FILTER ROUNDS BENCH COUNT VERSION SECONDS MINUTES SEED
 check:
 	@scripts/check
 
+.PHONY: check-older
+check-older:
+	@scripts/check --older
+
 .PHONY: check-all
 check-all:
 	@scripts/check --all
@@ -236,10 +240,11 @@ Each installs the Debian packages that it misses, as root or through sudo.
 
   make deb            the packages kftp-dkms and kftp-tools, in build/deb
   make demo           watch a session
-  make check          test: unit tests, then each kernel in a guest
-                      (KERNEL=6.12, TESTS='transfer.bats', FILTER='resolve')
-  make check-all      the same and what takes long, with each kernel all but user
-                      space, and whole machines
+  make check          test: unit tests, then in guests what none should do to each
+                      kernel, and all else with the newest (KERNEL=6.1: with that;
+                      TESTS='transfer.bats', FILTER='resolve')
+  make check-older    that else with the older kernel, but what is user space's
+  make check-all      both of these and what takes long, and whole machines
   make check-stress   races, faults and chance, at length
   make check-debug    the worst of all in kernels that look for races, and for
                       what is used, locked or lost wrongly (KERNEL=kasan,
