@@ -140,18 +140,26 @@ static struct dentry *sink_lookup(const struct kftp_sink *sink, const char *name
 			  strlen(name));
 }
 
-/* Was it taken away by who looked before it was known whose it is? */
-static bool sink_is_unlinked(const struct kftp_sink *sink)
+/*
+ * Whoever looked before it was known whose it is may have taken it away, or has
+ * renamed it, as it was his. He did so with the directory locked.
+ */
+static int sink_check_part(struct kftp_sink *sink)
 {
 	struct inode *dir = d_inode(sink->dir.dentry);
-	bool unlinked;
+	struct dentry *part;
+	int err;
 
-	/* under which he looked, and took it away */
 	inode_lock_shared(dir);
-	unlinked = d_unhashed(sink->file->f_path.dentry) &&
-		   !file_inode(sink->file)->i_nlink;
+	part = sink_lookup(sink, sink->part);
+	err = PTR_ERR_OR_ZERO(part);
+	if (!err) {
+		if (d_inode(part) != file_inode(sink->file))
+			err = -EBUSY;
+		dput(part);
+	}
 	inode_unlock_shared(dir);
-	return unlinked;
+	return err;
 }
 
 /*
@@ -175,7 +183,7 @@ static int sink_set_file(struct kftp_sink *sink, struct file *file)
 	}
 	/* an overlay's pages are those of the file below */
 	sink->mapping = d_real_inode(file->f_path.dentry)->i_mapping;
-	return sink_is_unlinked(sink) ? -EBUSY : 0;
+	return sink_check_part(sink);
 }
 
 static bool sink_is_ours(const struct kftp_sink *sink, struct inode *inode)
@@ -213,8 +221,15 @@ static int sink_adopt(struct kftp_sink *sink, struct dentry *part,
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 
+	/* from here on it is nobody else's, who may have had it until then */
+	err = sink_set_file(sink, file);
+	if (!err && (kftp_resume_load(&file->f_path, &sink->resume) ||
+		     i_size_read(inode) < sink->resume.durable))
+		err = -EBUSY;
+	if (err)
+		sink->resume.durable = 0;
 	sink->have = round_down(sink->resume.durable, KFTP_DIRECT_ALIGN);
-	return sink_set_file(sink, file);
+	return err;
 }
 
 /*

@@ -14,6 +14,8 @@ setup() {
 }
 
 teardown() {
+	# Who waits there holds up the removal of its job.
+	[[ -z ${GATED-} ]] || ask admit
 	ulimit -S -f unlimited
 	fsfreeze --unfreeze "$DIR/mount" 2>/dev/null || :
 	clean_up
@@ -505,48 +507,71 @@ casefold() {
 	umount "$DIR/mount"
 }
 
-# Starts each as the one before is about to open what it made or found in the directory; REPLY is who was not refused.
-race() { # directory job...
-	local job pids=() started=()
+# Starts each job as the one before is about to open what it made or found in the directory, and waits there.
+gate() { # directory job...
+	local job
+	GATED=("${@:2}")
+	PIDS=()
 	ask gate "$1"
-	for job in "${@:2}"; do
+	assert_equal "$REPLY" 0
+	for job in "${GATED[@]}"; do
+		rm -f "$DIR/$job.started"
 		{ if printf '1\n' >"$CONFIG/$job/start"; then : >"$DIR/$job.started"; fi; } 2>/dev/null 3>&- &
-		pids+=($!)
-		ask gated 20 ${#pids[@]}
-		[[ $REPLY == "${#pids[@]}" ]] || fail "$job does not open a file"
+		PIDS+=($!)
+		ask gated 20 ${#PIDS[@]}
+		assert_equal "$REPLY" "${#PIDS[@]}"
 	done
+}
+
+# Lets them all go on; REPLY is who was not refused.
+admit() {
+	local job started=()
 	ask admit
-	wait "${pids[@]}"
-	for job in "${@:2}"; do
+	wait "${PIDS[@]}"
+	for job in "${GATED[@]}"; do
 		[[ ! -e $DIR/$job.started ]] || started+=("$job")
 	done
 	REPLY=${started[*]}
 }
 
 @test "two that start at once do not share a temporary file where case does not matter either" {
-	local any=$DIR/mount/any
+	local any=$DIR/mount/any name
 	casefold
 	play rest-good a src=medium "dst=$any/x"
 	port_of rest-good
 	job b "port=$REPLY" user=a src=medium "dst=$any/X"
 	# What the first has just made is a left-over to the second.
-	race "$any" a b
-	[[ $REPLY == b ]] || fail "started: $REPLY"
+	gate "$any" a b
+	admit
+	assert_equal "$REPLY" b
 	expect_done b
 	same "$KFTP_DIR/script/body/medium" "$any/x"
-	# Both go on with the same left-over.
-	play early-426 c src=medium "dst=$any/y" resume=1
-	spoil c 1
-	start c
-	wait_end c
-	[[ -s $any/.y.kftp-part ]] || fail "nothing is left over"
-	port_of early-426
-	job d "port=$REPLY" user=c src=medium "dst=$any/Y" resume=1
-	race "$any" c d
-	[[ $REPLY == [cd] ]] || fail "started: $REPLY"
+
+	# Both are to go on with the same left-over.
+	for name in y z; do
+		play early-426 "c$name" src=medium "dst=$any/$name" resume=1
+		port_of early-426
+		job "d$name" "port=$REPLY" "user=c$name" src=medium "dst=$any/${name^}" resume=1
+		spoil "c$name" 1
+		start "c$name"
+		wait_end "c$name"
+		[[ -s $any/.$name.kftp-part ]] || fail "nothing is left over"
+	done
+	gate "$any" cy dy
+	admit
+	[[ $REPLY == [cd]y ]] || fail "started: $REPLY"
 	expect_done "$REPLY"
-	same "$KFTP_DIR/script/body/medium" "$any/y"
-	assert_equal "$(stat -c %a "$any/y")" 644
+	# The first has found it, and is about to open it, when the second is done.
+	gate "$any" dz cz
+	ask admit 2
+	expect_done cz
+	admit
+	assert_equal "$REPLY" cz
+	for name in y z; do
+		same "$KFTP_DIR/script/body/medium" "$any/$name"
+		assert_equal "$(stat -c %a "$any/$name")" 644
+		assert_no_part "$any/$name"
+	done
 	umount "$DIR/mount"
 }
 

@@ -28,7 +28,7 @@ An answer that is an errno is its name, and success is 0.
                           what a network card, of a namespace's file, does by itself: gro, tso or sg, 1 or 0
   gate DIR                let nobody open a file of the directory's until admit
   gated SECONDS COUNT     wait until so many wait to open one; answers how many do
-  admit
+  admit [NUMBER]          let the one go who came as that; or all, and from now on everybody
 """
 
 import array
@@ -255,12 +255,15 @@ class Probe:
                 self.waiting += [fd for *_, fd, _ in struct.iter_unpack("<IBBHQii", events)]
         return str(len(self.waiting))
 
-    def do_admit(self):
-        for fd in self.waiting:
-            os.write(self.gate, struct.pack("<iI", fd, FAN_ALLOW))
-            os.close(fd)
-        os.close(self.gate)
-        self.gate, self.waiting = None, []
+    def do_admit(self, number=None):
+        for index, fd in enumerate(self.waiting):
+            if fd is not None and number in (None, str(index + 1)):
+                os.write(self.gate, struct.pack("<iI", fd, FAN_ALLOW))
+                os.close(fd)
+                self.waiting[index] = None
+        if number is None and self.gate is not None:
+            os.close(self.gate)
+            self.gate, self.waiting = None, []
         return "0"
 
 
