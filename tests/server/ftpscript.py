@@ -509,10 +509,17 @@ def tell_size(session):
     session.say(f"213 {len(session.body())}\r\n")
 
 
+def connected(session):
+    """The data connection; without one there is nothing more to do."""
+    if not session.data:
+        raise Over("no data connection")
+    return session.data
+
+
 def serve(most=None, begin=lambda offset: offset, change=lambda data: data):
     """The file, from the offset on; or something else."""
     def step(session):
-        session.data.settimeout(PATIENCE)
+        connected(session).settimeout(PATIENCE)
         data = change(session.body()[begin(session.offset):])
         send(data[:most])(session)
     return step
@@ -525,7 +532,7 @@ def serve_until(end):
 def take(most=None, append=False, begin=lambda offset: offset, cut=True):
     """What the client sends goes into the store; what is there from there on, not without a cut."""
     def step(session):
-        session.data.settimeout(PATIENCE)
+        connected(session).settimeout(PATIENCE)
         path = session.store()
         count = 0
         with open(path, "ab" if append else "r+b" if os.path.exists(path) else "wb", buffering=0) as file:
