@@ -243,7 +243,7 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make check          test: unit tests, then in guests what none should do to each
                       kernel, and all else with the newest (KERNEL=6.1: with that;
                       TESTS='transfer.bats', FILTER='resolve')
-  make check-older    that else with the older kernel, but what is user space's
+  make check-older    tests/bats with the older kernel, too, but for user space
   make check-all      both of these and what takes long, and whole machines
   make check-stress   races, faults and chance, at length
   make check-debug    the worst of all in kernels that look for races, and for

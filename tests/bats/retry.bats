@@ -230,14 +230,14 @@ wait_long() { # name attribute=value...
 
 @test "an attempt that the deadline leaves no time for is not waited for" {
 	play spoilt-greeting a retries=5 retry_delay_sec=1000 deadline_sec=60
-	play spoilt-greeting b retries=5 retry_delay_sec=1 deadline_sec=6
+	play spoilt-greeting b retries=5 retry_delay_sec=1 deadline_sec=7
 	start a b
 	expect_failed a EAGAIN
 	assert_took a 0 5000
 	assert_state a attempts 1
 	# There is time for one second, for two, and not for four.
 	expect_failed b EAGAIN
-	assert_took b 3000 6000
+	assert_took b 3000 7000
 	assert_state b attempts 3
 }
 
