@@ -192,6 +192,18 @@ static bool sink_is_ours(const struct kftp_sink *sink, struct inode *inode)
 						inode), current_fsuid());
 }
 
+/* Nothing is known against what is there: it stays */
+static void sink_drop_file(struct kftp_sink *sink)
+{
+	struct file *file = sink->file;
+
+	mutex_lock(&kftp_sinks_lock);
+	sink->file = NULL;
+	mutex_unlock(&kftp_sinks_lock);
+	if (file)
+		fput(file);
+}
+
 /*
  * What an earlier run left, if it is known what of it can be trusted: a file of
  * the caller's own that nobody else has another name for.
@@ -222,14 +234,16 @@ static int sink_adopt(struct kftp_sink *sink, struct dentry *part,
 		return PTR_ERR(file);
 
 	/* from here on it is nobody else's, who may have had it until then */
-	err = sink_set_file(sink, file);
-	if (!err && (kftp_resume_load(&file->f_path, &sink->resume) ||
-		     i_size_read(inode) < sink->resume.durable))
-		err = -EBUSY;
-	if (err)
-		sink->resume.durable = 0;
+	err = sink_set_file(sink, file) ?:
+	      kftp_resume_load(&file->f_path, &sink->resume);
+	if (!err && i_size_read(inode) < sink->resume.durable)
+		err = -ENODATA;
+	if (err) {
+		sink_drop_file(sink);
+		return err == -ENODATA ? -EBUSY : err;
+	}
 	sink->have = round_down(sink->resume.durable, KFTP_DIRECT_ALIGN);
-	return err;
+	return 0;
 }
 
 /*
