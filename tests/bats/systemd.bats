@@ -257,6 +257,7 @@ running() {
 	[[ $REPLY == *'kftp: a-b: failed '* && $REPLY != *'a: '* ]] || fail "$REPLY"
 }
 
+# bats test_tags=long
 @test "a unit writes wherever files are kept, and elsewhere if a drop-in says so" {
 	local dir
 	for dir in /srv /home /var/tmp; do
@@ -338,6 +339,7 @@ running() {
 	done
 }
 
+# bats test_tags=long
 @test "kftp-jobs.target runs every job file, and waits for the last one" {
 	job_file a
 	job_file b.c-d_e
