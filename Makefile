@@ -136,9 +136,9 @@ export KERNEL TESTS FILTER ROUNDS BENCH COUNT VERSION SECONDS MINUTES SEED
 check:
 	@scripts/check
 
-.PHONY: check-older
-check-older:
-	@scripts/check --older
+.PHONY: check-more
+check-more:
+	@scripts/check --more
 
 .PHONY: check-all
 check-all:
@@ -241,9 +241,10 @@ Each installs the Debian packages that it misses, as root or through sudo.
   make deb            the packages kftp-dkms and kftp-tools, in build/deb
   make demo           watch a session
   make check          test: unit tests, then in guests what none should do to each
-                      kernel, and all else with the newest (KERNEL=6.1: with that;
-                      TESTS='transfer.bats', FILTER='resolve')
-  make check-older    tests/bats with the older kernel, too, but for user space
+                      kernel, and what users are promised with the newest
+                      (KERNEL=6.1, TESTS='transfer.bats', FILTER='resolve')
+  make check-more     what that leaves out: the same with the older kernel, and
+                      the command, units and examples
   make check-all      both of these and what takes long, and whole machines
   make check-stress   races, faults and chance, at length
   make check-debug    the worst of all in kernels that look for races, and for
