@@ -8,6 +8,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
 
 #include "configfs.h"
 #include "direct.h"
@@ -88,11 +89,18 @@ pause:
 static void __exit kftp_exit(void)
 {
 	kftp_configfs_exit();
-	kftp_job_exit();
 	kftp_sysfs_exit();
+	kftp_job_exit();
 	kftp_place_exit();
 	kftp_net_exit();
 	kftp_pause_exit();
+	/*
+	 * Who called us back in a task of its own, as a file system does at the end
+	 * of direct I/O, may have been preempted after its last word to us and
+	 * before it was out of our text. The RCU that ends each module's removal
+	 * does not wait for that.
+	 */
+	synchronize_rcu_tasks();
 }
 
 module_init(kftp_init);

@@ -178,10 +178,16 @@ int kftp_sysfs_init(void)
 /**
  * kftp_sysfs_exit - unregister the class, when the last job's device is gone
  *
- * With CONFIG_DEBUG_KOBJECT_RELEASE that may be seconds after its last put.
+ * All directories are gone, so all runs are cancelled; each ends before its device
+ * does. With CONFIG_DEBUG_KOBJECT_RELEASE that may be seconds after its last put.
+ *
+ * A run may wait for the system to have awoken, or for a process that is frozen
+ * meanwhile, so whoever waits here for the run can be frozen, too.
  */
 void kftp_sysfs_exit(void)
 {
-	wait_var_event(&kftp_devices, !atomic_read(&kftp_devices));
+	___wait_var_event(&kftp_devices, !atomic_read(&kftp_devices),
+			  (TASK_UNINTERRUPTIBLE | TASK_FREEZABLE), 0, 0,
+			  schedule());
 	class_unregister(&kftp_class);
 }

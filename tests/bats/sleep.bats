@@ -118,26 +118,52 @@ sleep_and_wake() { # state
 	assert_content "$KFTP_DIR/script/store/d" sent
 }
 
-@test "a start that waits for a file system does not keep the machine awake, and is made again" {
-	umount "$DIR/mount"
+# All processes are frozen as for an image of the memory, and thawed.
+freeze_and_thaw() {
 	printf '0\n' >$REFUSALS/PM_HIBERNATION_PREPARE/error
-	mount_faulty
-	job a "dst=$DIR/mount/late-5000/x"
-	try "$CONFIG/a/start" 1 &
-	nap 0.5
-	# All processes are frozen as for an image of the memory, and thawed.
 	timeout 60 python3 - <<-'END'
 		import fcntl
 		with open("/dev/snapshot", "rb", buffering=0) as device:
 		    fcntl.ioctl(device, 0x3301)
 		    fcntl.ioctl(device, 0x3302)
 	END
+}
+
+@test "a start that waits for a file system does not keep the machine awake, and is made again" {
+	umount "$DIR/mount"
+	mount_faulty
+	job a "dst=$DIR/mount/late-5000/x"
+	try "$CONFIG/a/start" 1 &
+	nap 0.5
+	freeze_and_thaw
 	[[ -e /proc/$! ]] || fail "it was not made again"
 	rmdir "$CONFIG/a"
 	wait $!
 	until umount "$DIR/mount"; do
 		nap 0.5
 	done
+}
+
+@test "an rmmod that waits for a removed job's run does not keep the machine awake" {
+	local remover
+	umount "$DIR/mount"
+	mount_faulty
+	play store-gated a direction=put "src=$DIR/mount/slow-3000" dst=a
+	release a
+	start a
+	wait_state a phase transfer
+	nap 0.5
+	# It reads now, and whoever would answer is frozen.
+	rmdir "$CONFIG/a"
+	rmmod kftp 3>&- &
+	remover=$!
+	nap 0.5
+	[[ -e /proc/$remover ]] || fail "it did not wait"
+	freeze_and_thaw
+	wait "$remover"
+	[[ ! -e /sys/module/kftp ]]
+	umount "$DIR/mount"
+	insmod "$KFTP_MODULE"
 }
 
 @test "all goes on when somebody gives up to have the machine sleep" {
