@@ -3,10 +3,12 @@
  * A job and its runs: from start, through the queue and the session, to the end.
  */
 #include <linux/cred.h>
+#include <linux/nodemask.h>
 #include <linux/nsproxy.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/topology.h>
 #include <net/net_namespace.h>
 
 #include "aside.h"
@@ -20,11 +22,21 @@
 /* How many runs may be active; a module parameter */
 unsigned int kftp_max_active = KFTP_MAX_ACTIVE_DEFAULT;
 
-/* No work queue runs more than WQ_MAX_ACTIVE works at once, so there are some */
+/*
+ * No work queue runs more than WQ_MAX_ACTIVE works at once, and each NUMA node has
+ * but a share of these, so there are some, of which none is given more works than
+ * the smallest node's share: all may come from there.
+ */
 static struct kftp_lane {
 	struct workqueue_struct *wq;
 	unsigned int active;
-} kftp_lanes[KFTP_LANES];
+} *kftp_lanes;
+
+static unsigned int kftp_nr_lanes;
+static unsigned int kftp_lane_share;
+
+/* The least that Linux leaves to a node */
+#define KFTP_LANE_SHARE_MIN	8
 
 /*
  * Runs that wait for their turn, in the order in which they began to, among them
@@ -47,7 +59,7 @@ static struct kftp_lane *queue_lane(void)
 {
 	struct kftp_lane *lane = kftp_lanes;
 
-	while (lane->active == WQ_MAX_ACTIVE)
+	while (lane->active == kftp_lane_share)
 		lane++;
 	return lane;
 }
@@ -648,8 +660,37 @@ static void job_destroy_lanes(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < KFTP_LANES && kftp_lanes[i].wq; i++)
+	for (i = 0; i < kftp_nr_lanes && kftp_lanes[i].wq; i++)
 		destroy_workqueue(kftp_lanes[i].wq);
+	kfree(kftp_lanes);
+}
+
+static int job_create_lanes(void)
+{
+	unsigned int fewest = num_online_cpus();
+	char name[16] = KFTP_NAME;
+	unsigned int i;
+	int node;
+
+	for_each_node_state(node, N_CPU)
+		fewest = min(fewest, (unsigned int)nr_cpus_node(node));
+	kftp_lane_share = max(WQ_MAX_ACTIVE * fewest / num_online_cpus(),
+			      (unsigned int)KFTP_LANE_SHARE_MIN);
+	kftp_nr_lanes = DIV_ROUND_UP(KFTP_MAX_ACTIVE_LIMIT, kftp_lane_share);
+	kftp_lanes = kcalloc(kftp_nr_lanes, sizeof(*kftp_lanes), GFP_KERNEL);
+	if (!kftp_lanes)
+		return -ENOMEM;
+	for (i = 0; i < kftp_nr_lanes; i++) {
+		if (i)
+			snprintf(name, sizeof(name), KFTP_NAME "_%u", i + 1);
+		kftp_lanes[i].wq = alloc_workqueue("%s", WQ_UNBOUND | WQ_SYSFS,
+						   WQ_MAX_ACTIVE, name);
+		if (!kftp_lanes[i].wq) {
+			job_destroy_lanes();
+			return -ENOMEM;
+		}
+	}
+	return 0;
 }
 
 /**
@@ -659,28 +700,21 @@ static void job_destroy_lanes(void)
  */
 int kftp_job_init(void)
 {
-	static const char *const names[KFTP_LANES] = { KFTP_NAME, "kftp_2" };
-	unsigned int i;
+	int err;
 
 	kftp_tidy_wq = alloc_workqueue("kftp_tidy", WQ_UNBOUND, 0);
 	if (!kftp_tidy_wq)
 		return -ENOMEM;
-	for (i = 0; i < KFTP_LANES; i++) {
-		kftp_lanes[i].wq = alloc_workqueue("%s", WQ_UNBOUND | WQ_SYSFS,
-						   WQ_MAX_ACTIVE, names[i]);
-		if (!kftp_lanes[i].wq) {
-			job_destroy_lanes();
-			destroy_workqueue(kftp_tidy_wq);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	err = job_create_lanes();
+	if (err)
+		destroy_workqueue(kftp_tidy_wq);
+	return err;
 }
 
 /**
- * kftp_job_exit - wait for the runs of removed jobs to end
+ * kftp_job_exit - wait for the last steps of the runs of removed jobs
  *
- * All directories are gone, so all runs are cancelled and none is queued.
+ * All devices are gone, so all runs are over.
  */
 void kftp_job_exit(void)
 {

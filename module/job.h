@@ -13,8 +13,7 @@
 #include "session.h"
 
 #define KFTP_MAX_ACTIVE_DEFAULT	8
-#define KFTP_LANES		2
-#define KFTP_MAX_ACTIVE_LIMIT	(KFTP_LANES * WQ_MAX_ACTIVE)
+#define KFTP_MAX_ACTIVE_LIMIT	(2 * WQ_MAX_ACTIVE)
 
 struct kftp_lane;
 struct kftp_run;
