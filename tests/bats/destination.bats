@@ -244,6 +244,7 @@ mount_small() { # KiB
 	expect_done a
 	exec {fd}>&-
 	kill "$LISTS" "$FAULTFS"
+	wait "$LISTS" "$FAULTFS" || :
 	clean_up
 	umount "$DIR/mount" "$SPACE/late"
 }

@@ -100,7 +100,7 @@ put() { # name attribute=value...
 	get a resume=1 sha256=compute
 	get b resume=1 "sha256=$LARGE" src=large
 	get c resume=1 "sha256=$LARGE" src=large cache=keep
-	get d resume=1 "sha256=$WRONG"
+	get d resume=1 "sha256=$WRONG" src=large
 	for job in a b c d; do
 		set_attr $job rate_limit 300000
 		start $job

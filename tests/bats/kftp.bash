@@ -348,6 +348,18 @@ assert_no_part() { # file
 	[[ ! -e $REPLY && ! -L $REPLY ]] || fail "$REPLY is still there"
 }
 
+# The same in a moment: a removed job's run tidies up after the rmdir.
+wait_no_part() { # file...
+	local file until=$((SECONDS + 5))
+	for file; do
+		part_of "$file"
+		while [[ -e $REPLY ]]; do
+			((SECONDS <= until)) || fail "$REPLY is still there"
+			nap 0.05
+		done
+	done
+}
+
 assert_content() { # file text
 	[[ -e $1 ]] || fail "$1 is not there"
 	whole "$1"
@@ -410,12 +422,12 @@ assert_log() { # pattern [times]
 }
 
 # Waits until the log since play has a line.
-wait_log() { # case pattern [seconds]
-	local until=$((SECONDS + ${3-10}))
+wait_log() { # case pattern [times [seconds]]
+	local until=$((SECONDS + ${4-10}))
 	while :; do
 		server_log "$1"
 		count_log "$2"
-		((REPLY == 0)) || return 0
+		((REPLY < ${3-1})) || return 0
 		((SECONDS <= until)) || fail "no '$2' in the log of $1: $(printf '%s\n' "${LOG[@]}")"
 		nap 0.02
 	done
@@ -432,15 +444,20 @@ mark_log() {
 # kftp's lines since the mark into LOGGED, as many as the test expects, without their times.
 logged() { # count
 	local all line
+	local until=$((SECONDS + 3))
 	# What is logged at a run's end may come just after its status.
 	nap 0.2
-	all=$(dmesg)
-	LOGGED=()
-	while IFS= read -r line; do
-		if [[ $line == *kftp* ]]; then
-			LOGGED+=("${line#*] }")
-		fi
-	done <<<"${all##*"$MARK"}"
+	while :; do
+		all=$(dmesg)
+		LOGGED=()
+		while IFS= read -r line; do
+			if [[ $line == *kftp* ]]; then
+				LOGGED+=("${line#*] }")
+			fi
+		done <<<"${all##*"$MARK"}"
+		((${#LOGGED[@]} < $1 && SECONDS <= until)) || break
+		nap 0.2
+	done
 	((${#LOGGED[@]} == $1)) || fail "logged, not $1 lines: $(printf '%s\n' "${LOGGED[@]}")"
 }
 

@@ -151,7 +151,7 @@ put_all() { # attribute=value...
 	tc qdisc add dev "$CLIENT_IF" root netem delay 30ms limit 10000
 	store store-hold-late a "src=$SPACE/sparse"
 	start a
-	wait_log store-hold-late 'data taken: *' 30
+	wait_log store-hold-late 'data taken: *' 1 30
 	nap 0.3
 	run -0 ss -tmnH state established dst "$SERVER4"
 	for line in "${lines[@]}"; do

@@ -160,8 +160,9 @@ occupy() { # name
 	done
 }
 
-# bats test_tags=long
-@test "600 jobs run at once, when so many may" {
+# Linux has a share of a work queue's workers for each NUMA node.
+# bats test_tags=race
+@test "600 jobs run at once, when so many may, wherever they are started" {
 	set +T
 	local number running=0 jobs=("$CONFIG"/n{1..600})
 	printf '600\n' >"$MAX_ACTIVE"
@@ -182,8 +183,7 @@ occupy() { # name
 	assert_equal "$running" 600
 	rmdir "${jobs[@]}"
 	ip neigh del 192.0.2.9 dev "$CLIENT_IF"
-	nap 1
-	assert_equal "$(compgen -G "$DIR/.n*")" ""
+	wait_no_part "$DIR"/n{1..600}
 }
 
 @test "max_active raised lets waiting jobs go" {
@@ -454,9 +454,7 @@ occupy() { # name
 	expect_cancelled b 1
 	now
 	((REPLY - before < 1000)) || fail "stopped after $((REPLY - before)) ms"
-	nap 0.5
-	assert_no_part "$DIR/b"
-	assert_no_part "$DIR/c"
+	wait_no_part "$DIR/b" "$DIR/c"
 	assert_state a status running
 	job d
 	start d

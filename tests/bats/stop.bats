@@ -109,6 +109,7 @@ both_gone() { # case
 	wait_log stall-greeting 'from *'
 	cancel_at_once c
 	start c
+	wait_log stall-greeting 'from *' 2
 	assert_state c run 2
 	rmdir "$CONFIG/c"
 	both_gone stall-greeting
@@ -157,7 +158,7 @@ both_gone() { # case
 	rmdir "$CONFIG/b"
 	now
 	((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
-	nap 1
+	wait_no_part /scratch/kftp-stop/b
 	[[ -z $(ls -A /scratch/kftp-stop) ]]
 	rm -r /scratch/kftp-stop
 }
@@ -248,9 +249,7 @@ both_gone() { # case
 	thaw
 	expect_cancelled a
 	assert_content "$DIR/mount/a" $'old\n'
-	nap 0.3
-	assert_no_part "$DIR/mount/a"
-	assert_no_part "$DIR/mount/b"
+	wait_no_part "$DIR/mount/a" "$DIR/mount/b"
 	[[ ! -e $DIR/mount/b ]]
 	rmdir "$CONFIG/a"
 	umount "$DIR/mount"
@@ -280,8 +279,7 @@ both_gone() { # case
 	((REPLY - before < 1000)) || fail "removed after $((REPLY - before)) ms"
 	wait "$canceller"
 	thaw
-	nap 0.3
-	assert_no_part "$DIR/mount/b"
+	wait_no_part "$DIR/mount/b"
 	umount "$DIR/mount"
 }
 
