@@ -353,7 +353,7 @@ wait_no_part() { # file...
 	local file until=$((SECONDS + 5))
 	for file; do
 		part_of "$file"
-		while [[ -e $REPLY ]]; do
+		while [[ -e $REPLY || -L $REPLY ]]; do
 			((SECONDS <= until)) || fail "$REPLY is still there"
 			nap 0.05
 		done
@@ -443,8 +443,7 @@ mark_log() {
 
 # kftp's lines since the mark into LOGGED, as many as the test expects, without their times.
 logged() { # count
-	local all line
-	local until=$((SECONDS + 3))
+	local all line until=$((SECONDS + 3))
 	# What is logged at a run's end may come just after its status.
 	nap 0.2
 	while :; do

@@ -24,6 +24,7 @@ setup() {
 teardown() {
 	fsfreeze --unfreeze "$DIR/mount" 2>/dev/null || :
 	clean_up
+	[[ -d /sys/module/kftp ]] || insmod "$KFTP_MODULE"
 	unmount_all
 	rmmod pm-notifier-error-inject
 	rm -f "$KFTP_DIR"/script/store/*
@@ -163,7 +164,6 @@ freeze_and_thaw() {
 	wait "$remover"
 	[[ ! -e /sys/module/kftp ]]
 	umount "$DIR/mount"
-	insmod "$KFTP_MODULE"
 }
 
 @test "all goes on when somebody gives up to have the machine sleep" {

@@ -252,6 +252,8 @@ both_gone() { # case
 	wait_no_part "$DIR/mount/a" "$DIR/mount/b"
 	[[ ! -e $DIR/mount/b ]]
 	rmdir "$CONFIG/a"
+	# Its directory is let go of after that.
+	nap 0.3
 	umount "$DIR/mount"
 }
 
@@ -280,6 +282,8 @@ both_gone() { # case
 	wait "$canceller"
 	thaw
 	wait_no_part "$DIR/mount/b"
+	# Its directory is let go of after that.
+	nap 0.3
 	umount "$DIR/mount"
 }
 
